@@ -1,0 +1,97 @@
+import type { BinaryKey, KeyRange } from '../store/types.js';
+
+/** Operations as data: what crosses the engine boundary and is encoded into commands. Structured-cloneable throughout. */
+
+export type CompareSign = '==' | '!=' | '<' | '<=' | '>' | '>=';
+
+/** Holds when every key of the range satisfies it; an empty range behaves like one missing key (all zeros, no value). */
+export type Comparison =
+  | { readonly target: 'value'; readonly range: KeyRange; readonly sign: CompareSign; readonly operand: Uint8Array }
+  | {
+      readonly target: 'version' | 'modRevision' | 'createRevision' | 'lease';
+      readonly range: KeyRange;
+      readonly sign: CompareSign;
+      readonly operand: number;
+    };
+
+export interface PutOperation {
+  readonly kind: 'put';
+  readonly key: BinaryKey;
+  readonly value: Uint8Array;
+  readonly prev: boolean;
+}
+export interface DeleteOperation {
+  readonly kind: 'delete';
+  readonly range: KeyRange;
+  readonly prev: boolean;
+}
+export interface GetOperation {
+  readonly kind: 'get';
+  readonly key: BinaryKey;
+}
+export interface RangeOperation {
+  readonly kind: 'range';
+  readonly range: KeyRange;
+  /** 0: no limit. */
+  readonly limit: number;
+  readonly reverse: boolean;
+  readonly keysOnly: boolean;
+  readonly countOnly: boolean;
+}
+/** A counter in decimal ASCII. Its bounds count among the compares of its branch. */
+export interface AddOperation {
+  readonly kind: 'add';
+  readonly key: BinaryKey;
+  readonly delta: number;
+  readonly min?: number;
+  readonly max?: number;
+}
+export interface TxnOperation {
+  readonly kind: 'txn';
+  readonly compare: readonly Comparison[];
+  readonly success: readonly Operation[];
+  readonly failure: readonly Operation[];
+}
+export type Operation = PutOperation | DeleteOperation | GetOperation | RangeOperation | AddOperation | TxnOperation;
+
+/** A write as the engine takes it: one command, one revision at the most. */
+export type WriteRequest =
+  | (PutOperation & { readonly ifRevision?: number })
+  | (DeleteOperation & { readonly ifRevision?: number })
+  | AddOperation
+  | TxnOperation
+  | { readonly kind: 'compact'; readonly revision: number };
+
+/** A live version as data. `lease` 0: none. */
+export interface RawEntry {
+  readonly key: BinaryKey;
+  readonly value: Uint8Array;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly version: number;
+  readonly lease: number;
+}
+
+export interface RawRange {
+  readonly entries: readonly RawEntry[];
+  readonly more: boolean;
+  /** With countOnly: how many keys the range has. */
+  readonly count?: number;
+}
+
+export type OperationResult =
+  | { readonly kind: 'put'; readonly prev?: RawEntry }
+  | { readonly kind: 'delete'; readonly deleted: number; readonly prev?: readonly RawEntry[] }
+  | { readonly kind: 'get'; readonly entry?: RawEntry }
+  | ({ readonly kind: 'range'; readonly revision: number } & RawRange)
+  | { readonly kind: 'add'; readonly value: number }
+  | { readonly kind: 'txn'; readonly revision: number; readonly succeeded: boolean; readonly results: readonly OperationResult[] };
+
+/** The result of a write. `revision` is the store's revision right after the command. */
+export type WriteResult =
+  | { readonly kind: 'put'; readonly ok: true; readonly revision: number; readonly prev?: RawEntry }
+  | { readonly kind: 'delete'; readonly ok: true; readonly revision: number; readonly deleted: number; readonly prev?: readonly RawEntry[] }
+  | { readonly kind: 'put' | 'delete'; readonly ok: false; readonly revision: number; readonly current?: RawEntry }
+  | { readonly kind: 'add'; readonly ok: boolean; readonly revision: number; readonly value: number }
+  | { readonly kind: 'txn'; readonly revision: number; readonly succeeded: boolean; readonly results: readonly OperationResult[] }
+  | { readonly kind: 'compact'; readonly revision: number };

@@ -1,0 +1,81 @@
+import type { SnapshotMeta, SnapshotSink, SnapshotSource } from '@coterie/raft';
+import type {
+  BinaryKey,
+  KeyedRecord,
+  KeyRange,
+  KeyRecord,
+  RevisionEvents,
+  StoreState,
+  StoreView,
+  Wanted,
+} from './types.js';
+
+/** What the store tells its machine. */
+export interface StoreHost {
+  /** The state to freeze into a checkpoint, as of the last applied entry. Called between two applies. */
+  freeze(): StoreState;
+  /** The checkpoint of this state is durable. */
+  checkpointed(state: StoreState): void;
+  failed(error: Error): void;
+}
+
+/**
+ * The newest version of each key on disk, the versions since the last checkpoint in memory, and the history of changes beside them.
+ *
+ * The apply side is synchronous. The log is redo only: after a restart the machine replays what lies behind `recovered()`.
+ */
+export interface Store {
+  /** The state of the checkpoint that the store stands on. */
+  recovered(): StoreState;
+  attach(host: StoreHost): void;
+
+  // ------------------------------------------------------------------------------------------------ apply, synchronous
+  /** Loads what an apply will read. @returns true when it is in memory already; otherwise `ready` is called once, later. */
+  prefetch(wanted: Wanted, ready: () => void): boolean;
+  /** The newest version. A key that was not prefetched is read from disk synchronously: correct, only slower. */
+  lookup(key: BinaryKey): KeyRecord | undefined;
+  /**
+   * The first `limit` live records of a range, in key order.
+   * @returns undefined when the range is not in memory: prefetch it (again) and come back
+   */
+  scan(range: KeyRange, limit: number): readonly KeyedRecord[] | undefined;
+  /** Takes the changes of one revision: memory, caches and history. */
+  commit(change: RevisionEvents): void;
+  /** Called after every entry, with or without changes; may begin a checkpoint. */
+  entryApplied(index: number): void;
+  /** Moves the compact revision; history below it may be dropped after the next checkpoint. */
+  compact(revision: number): void;
+  /** The own log is durable up to this index. */
+  logDurable(index: number): void;
+  /** True while memtable and frozen memtable are both full: proposals get ERR_OVERLOADED. */
+  readonly overloaded: boolean;
+
+  // -------------------------------------------------------------------------------------------------------------- reads
+  /** The newest version when it is known without a disk; 'on-disk' when only a disk read can tell. */
+  peek(key: BinaryKey): KeyRecord | undefined | 'on-disk';
+  /** @throws CoterieError ERR_CORRUPT */
+  get(key: BinaryKey): Promise<KeyRecord | undefined>;
+  /** The state at this moment, pinned. */
+  view(): StoreView;
+  /** The state at an earlier revision, from history. The caller has checked compaction. @throws CoterieError ERR_COMPACTED */
+  viewAt(revision: number): Promise<StoreView>;
+  /**
+   * Changes of consecutive revisions from `from` on, about `maxBytes` of them and at least one revision if there is one.
+   * `next` is where to go on. Calls back at once where memory holds them, later where files do.
+   */
+  changes(
+    from: number,
+    maxBytes: number,
+    done: (error: Error | undefined, changes: readonly RevisionEvents[], next: number) => void,
+  ): void;
+
+  // ---------------------------------------------------------------------------------------------------------- snapshots
+  openSnapshot(): Promise<{ readonly state: StoreState; readonly meta: Omit<SnapshotMeta, 'conf'>; readonly source: SnapshotSource }>;
+  receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotSink>;
+  /** Makes the committed snapshot current: after it `recovered()` is the snapshot's state and every cache is new. */
+  installSnapshot(meta: SnapshotMeta): void;
+
+  /** An order-independent sum over all live records, read from disk and memory: equal on members at equal revision. */
+  contentHash(): Promise<{ readonly revision: number; readonly hash: string; readonly keys: number }>;
+  close(): Promise<void>;
+}

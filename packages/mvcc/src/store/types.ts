@@ -1,0 +1,81 @@
+/**
+ * A key as it is held inside: one character a byte (the latin1 reading of its UTF-8 bytes).
+ *
+ * JavaScript compares strings by UTF-16 unit, which differs from byte order for astral characters; with one byte a character `<` is
+ * byte order, and the string is a cheap Map key.
+ */
+export type BinaryKey = string;
+
+/** Keys from `start` on and before `end`; no `end`: to the last key. */
+export interface KeyRange {
+  readonly start: BinaryKey;
+  readonly end?: BinaryKey;
+}
+
+/** The newest version of a live key. */
+export interface KeyRecord {
+  readonly value: Uint8Array;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly version: number;
+  /** 0: no lease. */
+  readonly lease: number;
+  /** CRC32C over key and record; checked on every read from disk. */
+  readonly crc32c: number;
+}
+
+/** One change of one key. `after` undefined: deleted; `before` undefined: created. */
+export interface KeyEvent {
+  readonly key: BinaryKey;
+  readonly after: KeyRecord | undefined;
+  readonly before: KeyRecord | undefined;
+}
+
+/** All changes of one revision, in the order in which they were made. Never empty, never split. */
+export interface RevisionEvents {
+  readonly revision: number;
+  readonly events: readonly KeyEvent[];
+}
+
+export interface KeyedRecord {
+  readonly key: BinaryKey;
+  readonly record: KeyRecord;
+}
+
+/** The replicated state besides the keys: what a checkpoint and a snapshot carry with them, atomically. */
+export interface StoreState {
+  readonly appliedIndex: number;
+  readonly appliedTerm: number;
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly logTimeMs: number;
+  /** The chain over all effects so far; equal on every member at equal index. */
+  readonly chain: number;
+  /** Opaque to the store: the encoded configuration and members, the encoded sessions. */
+  readonly cluster: Uint8Array;
+  readonly sessions: Uint8Array;
+}
+
+/** What an apply will read, loaded before it. */
+export interface Wanted {
+  readonly keys: readonly BinaryKey[];
+  /** `limit`: how many records of the range are needed at the most. */
+  readonly ranges: readonly { readonly range: KeyRange; readonly limit: number }[];
+}
+
+export interface ViewRange {
+  readonly range: KeyRange;
+  readonly reverse: boolean;
+}
+
+/** The live keys at one revision, whatever is written meanwhile. Must be closed. */
+export interface StoreView {
+  readonly revision: number;
+  get(key: BinaryKey): Promise<KeyRecord | undefined>;
+  /**
+   * Records in order, in pages of about `pageBytes`; each page gives the event loop back before the next.
+   * @throws CoterieError ERR_CORRUPT when a record fails its checksum
+   */
+  scan(what: ViewRange & { readonly pageBytes: number }): AsyncIterableIterator<readonly KeyedRecord[]>;
+  close(): Promise<void>;
+}

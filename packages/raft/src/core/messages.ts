@@ -1,0 +1,66 @@
+/** A member's id: a positive safe integer, the log index of the entry that added it. 0 means "none". */
+export type NodeId = number;
+/** An election term. */
+export type Term = number;
+/** A position in the log; the first entry has index 1. */
+export type Index = number;
+
+/** One slot of the log. `empty` entries open a term, `conf` entries change the membership, `normal` ones carry the application's bytes. */
+export interface Entry {
+  readonly term: Term;
+  readonly index: Index;
+  readonly kind: 'normal' | 'conf' | 'empty';
+  readonly data: Uint8Array;
+}
+
+/** A configuration. While `votersOutgoing` is not empty it is a joint one and both halves must agree (thesis §4.3). */
+export interface ConfState {
+  readonly voters: readonly NodeId[];
+  readonly votersOutgoing: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+  /** Voters of the outgoing half that become learners when the joint configuration is left. */
+  readonly learnersNext: readonly NodeId[];
+  /** The leader leaves the joint configuration by itself once it is applied. */
+  readonly autoLeave: boolean;
+}
+
+/** What identifies a snapshot: the last entry in it and the configuration at that entry. `size` is in bytes. */
+export interface SnapshotMeta {
+  readonly index: Index;
+  readonly term: Term;
+  readonly conf: ConfState;
+  readonly size: number;
+}
+
+interface Head {
+  readonly group: number;
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly term: Term;
+}
+
+/** What may cross a network. Acknowledgements of the own disk and ticks are not messages. Opaque to a transport. */
+export type Message = Head &
+  (
+    | {
+        readonly type: 'append';
+        readonly prevIndex: Index;
+        readonly prevTerm: Term;
+        readonly commit: Index;
+        readonly entries: readonly Entry[];
+      }
+    | {
+        readonly type: 'appendResponse';
+        readonly index: Index;
+        readonly reject: boolean;
+        readonly rejectHint?: Index;
+        readonly logTerm?: Term;
+      }
+    | { readonly type: 'heartbeat'; readonly commit: Index; readonly context: number }
+    | { readonly type: 'heartbeatResponse'; readonly context: number }
+    | { readonly type: 'vote' | 'preVote'; readonly lastIndex: Index; readonly lastTerm: Term; readonly transfer?: boolean }
+    | { readonly type: 'voteResponse' | 'preVoteResponse'; readonly reject: boolean }
+    | { readonly type: 'propose'; readonly entries: readonly Entry[] }
+    | { readonly type: 'readIndex' | 'readIndexResponse'; readonly context: number; readonly index?: Index }
+    | { readonly type: 'timeoutNow' }
+  );

@@ -1,0 +1,144 @@
+import type { ConfState, Entry, Index, Message, NodeId, SnapshotMeta, Term } from './messages.js';
+
+export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
+
+/** What must survive a crash besides the log. `vote` 0 is "none in this term". */
+export interface HardState {
+  readonly term: Term;
+  readonly vote: NodeId;
+  readonly commit: Index;
+}
+
+/**
+ * What must reach the disk, in the order of `seq`.
+ *
+ * Entry `entries[0].index` and everything behind it replaces what the log held there. When all of the batch is durable the driver
+ * calls `RaftCore.appendDurable(seq)`; only then does the core release the messages that promise something about it.
+ */
+export interface AppendBatch {
+  readonly seq: number;
+  readonly hardState?: HardState;
+  readonly entries: readonly Entry[];
+  /** A received snapshot that now is the start of the log: its mark goes into the log before anything after it. */
+  readonly snapshot?: SnapshotMeta;
+  /** False when only the commit index moved: such a batch needs no sync of its own (etcd's MustSync rule). */
+  readonly mustSync: boolean;
+}
+
+/** A read that may be served once the state machine has applied `index`; no `index`: refused, ask again. */
+export interface ReadState {
+  readonly token: number;
+  readonly index?: Index;
+}
+
+/** Everything the core wants done, drained once by `RaftCore.ready()`. */
+export interface Ready {
+  /** Present when the leader, the role or the term changed. */
+  readonly soft?: { readonly leader: NodeId; readonly role: Role; readonly term: Term };
+  /** Safe to send at once, in parallel with the own disk (thesis §10.2.1). In order of recipient within a turn. */
+  readonly send: readonly Message[];
+  readonly append?: AppendBatch;
+  /** Committed entries in order, each handed out exactly once. */
+  readonly committed: readonly Entry[];
+  readonly reads: readonly ReadState[];
+  /** Members that need a snapshot: the driver starts a transfer and answers with `reportSnapshot`. */
+  readonly snapshotsTo: readonly NodeId[];
+}
+
+/** One step of a membership change. */
+export interface ConfChangeStep {
+  readonly op: 'addVoter' | 'addLearner' | 'remove';
+  readonly id: NodeId;
+}
+
+/**
+ * A membership change (thesis §4.3). `auto`: a joint configuration only where more than one voter moves, left by the leader itself;
+ * `implicit`: always joint, left by the leader itself; `explicit`: always joint, left by another change with no steps.
+ */
+export interface ConfChange {
+  readonly transition: 'auto' | 'implicit' | 'explicit';
+  readonly steps: readonly ConfChangeStep[];
+}
+
+export type RefusalReason =
+  | 'notLeader'
+  | 'noLeader'
+  | 'transferring'
+  | 'quota'
+  | 'removed'
+  | 'pending'
+  | 'inJoint'
+  | 'notInJoint'
+  | 'notCurrentTerm';
+
+export type ProposeResult =
+  | { readonly ok: true; readonly term: Term; readonly index: Index }
+  | { readonly ok: false; readonly reason: RefusalReason; readonly leader?: NodeId };
+
+/** One follower as the leader sees it (invariant: 0 <= match < next). */
+export interface ProgressStatus {
+  readonly id: NodeId;
+  readonly state: 'probe' | 'replicate' | 'snapshot';
+  readonly match: Index;
+  readonly next: Index;
+  readonly recentActive: boolean;
+  readonly learner: boolean;
+}
+
+export interface CoreStatus {
+  readonly id: NodeId;
+  readonly role: Role;
+  readonly term: Term;
+  readonly vote: NodeId;
+  readonly leader: NodeId;
+  readonly commit: Index;
+  readonly applied: Index;
+  readonly lastIndex: Index;
+  readonly firstIndex: Index;
+  readonly transferee: NodeId;
+  readonly conf: ConfState;
+  /** Of the leader only. */
+  readonly progress: readonly ProgressStatus[];
+}
+
+/** An integer in [0, n). The only chance the core knows; the simulator gives it a seeded one. */
+export interface Random {
+  nextInt(n: number): number;
+}
+
+export interface CoreConfig {
+  /** Ticks without a leader before a follower campaigns; the real one is drawn from [n, 2n). */
+  readonly electionTicks: number;
+  readonly heartbeatTicks: number;
+  readonly preVote: boolean;
+  readonly checkQuorum: boolean;
+  /** A leader that is removed or demoted steps down when it applies that. */
+  readonly stepDownOnRemoval: boolean;
+  /** Bytes of entry data in one append message; one entry always fits. */
+  readonly maxAppendBytes: number;
+  /** Append messages in flight to one follower. */
+  readonly maxInflightMessages: number;
+  /** Bytes in flight to one follower. */
+  readonly maxInflightBytes: number;
+  /** Bytes proposed and not yet applied on a leader; beyond it proposals are refused with `quota` (the first is always taken). */
+  readonly maxUncommittedBytes: number;
+  /** Bytes of committed entries in one Ready; one entry always fits. */
+  readonly maxCommittedBytes: number;
+  readonly group: number;
+}
+
+/** What the core starts from: exactly what was durable. */
+export interface CoreInit {
+  readonly id: NodeId;
+  readonly config: CoreConfig;
+  readonly random: Random;
+  readonly hardState: HardState;
+  /** The configuration at `applied`. */
+  readonly conf: ConfState;
+  /** Index and term of the last entry that is no longer in the log (0, 0 for a log that starts at 1). */
+  readonly start: { readonly index: Index; readonly term: Term };
+  /** The durable log behind `start`, contiguous. */
+  readonly entries: readonly Entry[];
+  /** Last entry the state machine holds; committed entries are handed out from the next one on. */
+  readonly applied: Index;
+}

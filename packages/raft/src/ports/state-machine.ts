@@ -1,0 +1,63 @@
+import type { ConfState, Index, NodeId, SnapshotMeta, Term } from '../core/messages.js';
+import type { SnapshotSink, SnapshotSource } from './transport.js';
+
+/** One committed entry, taken apart: the commands of one event-loop turn of a leader, and its stamp. */
+export interface CommittedEntry {
+  readonly index: Index;
+  readonly term: Term;
+  /** Log time in ms: never goes back, stands still without a leader. 0 for an entry without commands (empty, conf). */
+  readonly stampMs: number;
+  /** The leader's wall clock in ms since 1970, for people; never compared in apply. */
+  readonly wallMs: number;
+  readonly commands: readonly Uint8Array[];
+}
+
+/** A member as the cluster's state knows it. `data` is opaque to raft (name, address, incarnation). */
+export interface MemberRecord {
+  readonly id: NodeId;
+  readonly data: Uint8Array;
+}
+
+/** The configuration and the members' records, kept by the state machine with the entry that made them so. */
+export interface ClusterState {
+  readonly conf: ConfState;
+  readonly members: readonly MemberRecord[];
+}
+
+/** What a state machine tells its driver. */
+export interface StateMachineHost {
+  /** A durable checkpoint stands at this entry: the log before the *previous* one may go. */
+  checkpointed(at: { readonly index: Index; readonly term: Term }): void;
+  /** The machine can no longer serve: the peer leaves the quorum, the application lives. */
+  failed(error: Error): void;
+}
+
+/**
+ * What committed entries change.
+ *
+ * `apply` is synchronous and deterministic: no clock, no random, no I/O it would wait for. What it must read from a disk is loaded
+ * before by `prepare`, which runs while the entry is still being synced.
+ */
+export interface StateMachine {
+  /** The last entry whose effects the machine holds, after a restart: of its last durable checkpoint. */
+  applied(): { readonly index: Index; readonly term: Term };
+  /** The cluster as of `applied()`; undefined on a machine that never held one. */
+  cluster(): ClusterState | undefined;
+  /** Log time of the last applied entry, in ms. */
+  logTimeMs(): number;
+  attach(host: StateMachineHost): void;
+  /** @returns true when `apply` may run now; otherwise `ready` is called once later. Asked again in order of index. */
+  prepare(entry: CommittedEntry, ready: () => void): boolean;
+  apply(entry: CommittedEntry): void;
+  /** A membership change was applied at this entry. */
+  applyCluster(at: { readonly index: Index; readonly term: Term }, state: ClusterState): void;
+  /** The own log is durable up to here: a checkpoint never gets ahead of it. */
+  logDurable(index: Index): void;
+  /** A point-in-time snapshot to send to a member that lags too far; its index is that of the last checkpoint. */
+  openSnapshot(): Promise<{ readonly meta: SnapshotMeta; readonly source: SnapshotSource }>;
+  /** Where a received snapshot is built, beside the running state. `commit` on the sink makes it durable but not current. */
+  receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotSink>;
+  /** Makes the committed snapshot the state, synchronously: every cache, session and watcher is rebound before the next apply. */
+  installSnapshot(meta: SnapshotMeta): void;
+  close(): Promise<void>;
+}
