@@ -61,7 +61,7 @@ try {
     process.removeAllListeners(error.signal);
     process.kill(process.pid, error.signal);
   } else {
-    console.error(error.message);
+    console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;
   }
 }

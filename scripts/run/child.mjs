@@ -9,7 +9,7 @@ export class Interrupted extends Error {
   }
 }
 
-/** @type {Set<import("node:child_process").ChildProcess>} */
+/** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
 /** @type {NodeJS.Signals | undefined} */
 let received;
@@ -45,7 +45,8 @@ export function throwIfInterrupted() {
 export function run(command, args, { cwd, capture = false, env = {}, shell = false }) {
   throwIfInterrupted();
   return new Promise((resolve, reject) => {
-    const stdio = capture ? /** @type {const} */ (['ignore', 'pipe', 'pipe']) : 'inherit';
+    /** @type {import('node:child_process').StdioOptions} */
+    const stdio = capture ? ['ignore', 'pipe', 'pipe'] : 'inherit';
     const child = spawn(command, args, { cwd, stdio, shell, env: { ...process.env, ...env } });
     running.add(child);
     /** @type {Buffer[]} */

@@ -7,6 +7,9 @@ import { throwIfInterrupted } from './child.mjs';
 const waitMsMax = 15 * 60_000;
 const pollMs = 200;
 
+/** @param {unknown} error */
+const codeOf = (error) => /** @type {NodeJS.ErrnoException} */ (error).code;
+
 /** @param {string} text what a lock file holds: host and pid */
 function isStale(text) {
   const [host, pid] = text.split(' ');
@@ -16,7 +19,7 @@ function isStale(text) {
     process.kill(Number(pid), 0);
     return false;
   } catch (error) {
-    return error.code === 'ESRCH';
+    return codeOf(error) === 'ESRCH';
   }
 }
 
@@ -35,7 +38,7 @@ function tryTake(file) {
     fs.writeFileSync(file, `${os.hostname()} ${process.pid}`, { flag: 'wx' });
     return true;
   } catch (error) {
-    if (error.code !== 'EEXIST') throw error;
+    if (codeOf(error) !== 'EEXIST') throw error;
     return false;
   }
 }
