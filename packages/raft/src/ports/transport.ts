@@ -7,7 +7,12 @@ export interface SnapshotSource {
   close(): Promise<void>;
 }
 
-/** Where a received snapshot goes. `offset` is where the sender goes on. */
+/**
+ * Where a received snapshot goes. `offset` is where the sender goes on.
+ *
+ * A transport calls `write` one at a time, and then exactly one of `commit` and `abort`, once: `abort` ends this use of the sink, and
+ * whether the part received so far is kept for the next transfer of the same snapshot is the receiver's business.
+ */
 export interface SnapshotSink {
   readonly offset: number;
   write(chunk: Uint8Array): Promise<void>;
@@ -22,6 +27,12 @@ export interface TransportPeer {
   readonly address: string;
 }
 
+/**
+ * Why a peer cannot be reached: an established link broke (`lost`), the peer's host answered that nothing listens there (`refused`: the
+ * process is gone), no link could be made (`unreachable`), or messages were dropped because the peer takes them too slowly (`overflow`).
+ */
+export type UnreachableReason = 'lost' | 'refused' | 'unreachable' | 'overflow';
+
 /** What a transport calls. `from` is what the transport authenticated, not what the bytes say. */
 export interface TransportHandler {
   readonly self: TransportPeer;
@@ -30,7 +41,8 @@ export interface TransportHandler {
   /** Messages of the layers above raft (forwarded commands, bootstrap): opaque bytes. */
   onBytes(from: NodeId, bytes: Uint8Array): void;
   onSnapshot(from: NodeId, meta: SnapshotMeta, opts: { signal: AbortSignal }): Promise<SnapshotSink>;
-  onUnreachable(id: NodeId): void;
+  /** Messages to this peer were or will be lost. A transport that cannot tell why leaves the reason out. */
+  onUnreachable(id: NodeId, reason?: UnreachableReason): void;
 }
 
 /** Carries messages between members. See `@coterie/transport-ws` for one over WebSockets, `MemoryNetwork` for one in memory. */

@@ -1,0 +1,30 @@
+/**
+ * Raft for Node.js: a pure core, a thin driver and the small interfaces between them and the world.
+ *
+ * @packageDocumentation
+ * @example
+ * ```ts
+ * import { MemoryNetwork, type TransportHandler } from '@coterie/raft';
+ *
+ * const network = new MemoryNetwork({ faults: { loss: 0.1 } });
+ * const transport = network.transport();
+ * const handler: TransportHandler = {
+ *   self: { id: 1, name: 'a', address: 'memory:1' },
+ *   clusterId: 'example',
+ *   onMessages: () => undefined,
+ *   onBytes: (from, bytes) => console.log(from, bytes.length),
+ *   onSnapshot: () => Promise.reject(new Error('no snapshots here')),
+ *   onUnreachable: () => undefined,
+ * };
+ * await transport.start(handler);
+ * await transport.close();
+ * ```
+ */
+export type * from './core/messages.js';
+export type * from './core/ready.js';
+export type * from './ports/clock.js';
+export type * from './ports/log-storage.js';
+export type * from './ports/observer.js';
+export type * from './ports/state-machine.js';
+export type * from './ports/transport.js';
+export { MemoryNetwork, type MemoryNetworkOptions, type NetworkCounters, type NetworkFaults } from './memory/index.js';

@@ -1,0 +1,219 @@
+import { CoterieError } from '@coterie/errors';
+import type { NodeId, SnapshotMeta } from '../core/messages.js';
+import type { Random } from '../core/ready.js';
+import type { SnapshotSource, Transport, TransportHandler, UnreachableReason } from '../ports/transport.js';
+import { frameSize, type Frame } from './frame-copy.js';
+import { drawLatency, MemoryLink, type LinkHost } from './memory-link.js';
+import { carrySnapshot } from './memory-snapshot.js';
+import { MemoryTransport } from './memory-transport.js';
+import { changeFaults, newCounters, type NetworkCounters, type NetworkFaults } from './network-faults.js';
+
+export interface MemoryNetworkOptions {
+  /**
+   * Runs `fn` after `delayMs`. Default: `setImmediate` without a delay, a timer that does not hold the process with one. A simulator
+   * gives its virtual time.
+   */
+  readonly schedule?: ((delayMs: number, fn: () => void) => void) | undefined;
+  /** Default: `Math.random`. With a seeded one and a deterministic scheduler the same calls give the same deliveries. */
+  readonly random?: Random | undefined;
+  readonly faults?: Partial<NetworkFaults> | undefined;
+  /** Frames on the way from one member to another; more are dropped and reported as `overflow`. Default 10,000. */
+  readonly maxFrames?: number | undefined;
+}
+
+/** A member that has started, as the network sees it. */
+export interface MemoryNode {
+  readonly handler: TransportHandler;
+  lists(id: NodeId): boolean;
+}
+
+interface NetworkLink {
+  readonly sender: MemoryNode;
+  readonly receiver: MemoryNode;
+  readonly link: MemoryLink;
+}
+
+/**
+ * Many transports in one process, joined by a network that can be slow, lose, repeat, reorder and cut.
+ *
+ * A connection never reorders; a new connection may overtake an old one. Delivery never happens inside the sender's call.
+ */
+export class MemoryNetwork {
+  readonly counters: NetworkCounters = newCounters();
+  readonly #schedule: (delayMs: number, fn: () => void) => void;
+  readonly #random: Random;
+  readonly #maxFrames: number;
+  #faults: NetworkFaults;
+  readonly #nodes = new Map<NodeId, MemoryNode>();
+  readonly #links = new Map<string, NetworkLink>();
+  readonly #cuts = new Set<string>();
+  readonly #notices = new Set<string>();
+  readonly #snapshots = new Set<string>();
+
+  /** @throws CoterieError ERR_INVALID_ARGUMENT */
+  constructor(options: MemoryNetworkOptions = {}) {
+    this.#faults = changeFaults(options.faults ?? {});
+    this.#schedule = options.schedule ?? scheduleHere;
+    this.#random = options.random ?? { nextInt: (n) => Math.floor(Math.random() * n) };
+    this.#maxFrames = options.maxFrames ?? 10_000;
+  }
+
+  /** A new transport on this network. Who it is, it learns when it starts. */
+  transport(): Transport {
+    return new MemoryTransport(this);
+  }
+
+  get faults(): NetworkFaults {
+    return this.#faults;
+  }
+
+  /** Changes some faults; those not named stay. What is on the way keeps its time. @throws CoterieError ERR_INVALID_ARGUMENT */
+  setFaults(change: Partial<NetworkFaults>): void {
+    this.#faults = changeFaults(change, this.#faults);
+  }
+
+  /** Cuts one direction: nothing sent and nothing on the way arrives, and the sender is told nothing, as with a silent firewall. */
+  cut(from: NodeId, to: NodeId): void {
+    this.#cuts.add(way(from, to));
+  }
+
+  /** Cuts both directions between members of different groups. Those in no group keep all their ways. */
+  partition(...groups: readonly (readonly NodeId[])[]): void {
+    for (const group of groups) {
+      const others = groups.filter((other) => other !== group).flat();
+      for (const from of group) for (const to of others) this.cut(from, to);
+    }
+  }
+
+  /** Opens one direction again, or, without arguments, every way. */
+  heal(from?: NodeId, to?: NodeId): void {
+    if (from === undefined || to === undefined) this.#cuts.clear();
+    else this.#cuts.delete(way(from, to));
+  }
+
+  /** @internal @throws CoterieError ERR_LISTEN when another transport holds this id */
+  join(node: MemoryNode): void {
+    const id = node.handler.self.id;
+    if (this.#nodes.has(id)) {
+      throw new CoterieError('ERR_LISTEN', { message: `link id ${id} is in use on this network` });
+    }
+    this.#nodes.set(id, node);
+  }
+
+  /** @internal Others learn that their connection broke and that nobody listens any more, as from a killed process. */
+  leave(node: MemoryNode): void {
+    const id = node.handler.self.id;
+    if (this.#nodes.get(id) !== node) return;
+    this.#nodes.delete(id);
+    for (const other of this.#nodes.values()) {
+      if (!other.lists(id) || !node.lists(other.handler.self.id)) continue;
+      this.#notify(other, id, 'lost');
+      this.#notify(other, id, 'refused');
+    }
+  }
+
+  /** @internal */
+  send(node: MemoryNode, to: NodeId, frame: Frame): void {
+    const from = node.handler.self.id;
+    this.counters.sent += frameSize(frame);
+    const receiver = this.#nodes.get(to);
+    if (this.#cuts.has(way(from, to))) {
+      this.counters.cut += frameSize(frame);
+    } else if (receiver === undefined || !meet(node, receiver)) {
+      this.counters.refused += frameSize(frame);
+      this.#notify(node, to, 'refused');
+    } else if (!this.#link(node, receiver).send(frame)) {
+      this.#notify(node, to, 'overflow');
+    }
+  }
+
+  /** @internal */
+  async sendSnapshot(
+    node: MemoryNode,
+    to: NodeId,
+    meta: SnapshotMeta,
+    source: SnapshotSource,
+    signal: AbortSignal,
+  ): Promise<'ok' | 'failed'> {
+    const from = node.handler.self.id;
+    const receiver = this.#nodes.get(to);
+    const key = way(from, to);
+    if (receiver === undefined || !meet(node, receiver) || this.#snapshots.has(key)) return 'failed';
+    this.#snapshots.add(key);
+    try {
+      const hop = (): Promise<boolean> => this.#hop(node, receiver);
+      const done = await carrySnapshot({ from, handler: receiver.handler, meta, source, signal, hop });
+      if (done) this.counters.snapshots++;
+      return done ? 'ok' : 'failed';
+    } finally {
+      this.#snapshots.delete(key);
+    }
+  }
+
+  /** One step of a transfer. @returns whether both ends and both ways still stand */
+  #hop(sender: MemoryNode, receiver: MemoryNode): Promise<boolean> {
+    const [from, to] = [sender.handler.self.id, receiver.handler.self.id];
+    return new Promise((resolve) => {
+      this.#schedule(drawLatency(this.#random, this.#faults), () => {
+        const standing =
+          this.#nodes.get(from) === sender && this.#nodes.get(to) === receiver && this.#meets(sender, to);
+        resolve(standing && !this.#cuts.has(way(from, to)) && !this.#cuts.has(way(to, from)));
+      });
+    });
+  }
+
+  /** A connection dies with the process at either end, so a restarted member never gets what was sent to its predecessor. */
+  #link(sender: MemoryNode, receiver: MemoryNode): MemoryLink {
+    const key = way(sender.handler.self.id, receiver.handler.self.id);
+    const known = this.#links.get(key);
+    if (known?.sender === sender && known.receiver === receiver) return known.link;
+    const host: LinkHost = {
+      faults: () => this.#faults,
+      counters: this.counters,
+      random: this.#random,
+      maxFrames: this.#maxFrames,
+      schedule: this.#schedule,
+    };
+    const link = new MemoryLink(host, (frame) => this.#deliver(sender.handler.self.id, receiver, frame));
+    this.#links.set(key, { sender, receiver, link });
+    return link;
+  }
+
+  #deliver(from: NodeId, receiver: MemoryNode, frame: Frame): void {
+    const to = receiver.handler.self.id;
+    if (this.#cuts.has(way(from, to))) {
+      this.counters.cut += frameSize(frame);
+    } else if (this.#nodes.get(to) !== receiver || !receiver.lists(from)) {
+      this.counters.refused += frameSize(frame);
+    } else {
+      this.counters.delivered += frameSize(frame);
+      if ('bytes' in frame) receiver.handler.onBytes(from, frame.bytes);
+      else receiver.handler.onMessages(from, frame.messages);
+    }
+  }
+
+  /** Not inside the sender's call, and one at a time for each pair and reason: a busy sender is told once, not once a message. */
+  #notify(node: MemoryNode, id: NodeId, reason: UnreachableReason): void {
+    const key = `${way(node.handler.self.id, id)} ${reason}`;
+    if (this.#notices.has(key)) return;
+    this.#notices.add(key);
+    this.#schedule(drawLatency(this.#random, this.#faults), () => {
+      this.#notices.delete(key);
+      if (this.#nodes.get(node.handler.self.id) === node && node.lists(id)) node.handler.onUnreachable(id, reason);
+    });
+  }
+}
+
+/** Both list each other and belong to one cluster. */
+function meet(a: MemoryNode, b: MemoryNode): boolean {
+  return a.handler.clusterId === b.handler.clusterId && a.lists(b.handler.self.id) && b.lists(a.handler.self.id);
+}
+
+function way(from: NodeId, to: NodeId): string {
+  return `${from} ${to}`;
+}
+
+function scheduleHere(delayMs: number, fn: () => void): void {
+  if (delayMs <= 0) setImmediate(fn);
+  else setTimeout(fn, delayMs).unref();
+}
