@@ -1,0 +1,34 @@
+import type { Store } from '@coterie/mvcc';
+import type { LogStorage } from '@coterie/raft';
+import type { Identity } from './identity.js';
+
+/** The log of a member with what its driver wants to know of it. */
+export interface MemberLog extends LogStorage {
+  /** Bytes given and not yet durable. */
+  readonly backlogBytes: number;
+}
+
+/**
+ * Everything durable of one peer: on a real disk, in memory, or on a simulated disk.
+ */
+export interface PeerStorage {
+  /**
+   * Looks without writing: who this directory is, undefined for an empty one.
+   * @throws CoterieError ERR_CORRUPT, ERR_DATA_DIR_IN_USE
+   */
+  inspect(): Identity | undefined;
+  /** Makes and locks the directory. @throws CoterieError ERR_DATA_DIR_IN_USE, ERR_STORAGE */
+  open(): void;
+  /** Durable when it returns. */
+  saveIdentity(identity: Identity): void;
+  /** Removes log and store: leftovers of a directory that never became a member. */
+  erase(): void;
+  /** Opens the log, making it if it is not there. @throws CoterieError ERR_CORRUPT, ERR_STORAGE */
+  openLog(identity: Identity): MemberLog;
+  /** Whether a log was ever made. */
+  hasLog(): boolean;
+  /** @param minAppliedIndex where the log begins: a store behind it cannot be brought up */
+  openStore(minAppliedIndex: number): Promise<Store>;
+  /** Lets go of the directory. Idempotent. */
+  release(): void;
+}

@@ -1,0 +1,64 @@
+import type { CallControl, EngineStream, KvEngine } from '@coterie/mvcc';
+
+/** What a member is in the cluster. */
+export type PeerRole = 'leader' | 'follower' | 'candidate' | 'learner';
+
+/** How a peer stands: `no-quorum` is a peer that had a leader and has none now. */
+export type PeerState = 'starting' | 'ready' | 'no-quorum' | 'removed' | 'failed' | 'closed';
+
+/** A member as this peer sees it. */
+export interface MemberInfo {
+  readonly name: string;
+  readonly url: string;
+  readonly voter: boolean;
+  /** On the leader: it has answered within the last election timeout. Elsewhere: nothing speaks against it. */
+  readonly healthy: boolean;
+  /** On the leader only: up to where its log is known to agree. */
+  readonly matchIndex?: number;
+}
+
+/** The state of a peer. Indexes and revision may be one heartbeat old. */
+export interface PeerStatus {
+  readonly name: string;
+  readonly state: PeerState;
+  readonly role: PeerRole;
+  /** The leader's name, if one is known. */
+  readonly leader?: string;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly revision: number;
+  readonly members: readonly MemberInfo[];
+}
+
+/** Figures of one peer, for tests, benchmarks and support. */
+export interface PeerDiagnostics {
+  /** The chain over everything applied: equal on all members at equal index. */
+  readonly stateHash: { readonly index: number; readonly revision: number; readonly chain: number };
+  /** Syncs of the write-ahead log since the peer was opened. */
+  readonly walSyncs: number;
+  /** Writes of this process whose fate is not known yet. */
+  readonly openWrites: number;
+  readonly compactRevision: number;
+}
+
+/**
+ * All that a peer asks of its engine. Data only, and nothing answers synchronously: the engine may live in another thread.
+ */
+export interface Engine extends KvEngine {
+  /** Resolves when a leader is known and what was committed when asked is applied here. @throws ERR_NO_LEADER, ERR_ABORTED, … */
+  ready(request: null, control: CallControl): Promise<PeerStatus>;
+  members(request: null, control: CallControl): Promise<readonly MemberInfo[]>;
+  /** `to` is a name; left out: the voter that is furthest. Resolves when another one leads. */
+  transferLeadership(request: { readonly to?: string }, control: CallControl): Promise<null>;
+  diagnostics(request: null, control: CallControl): Promise<PeerDiagnostics>;
+  /** Present status first, then the latest after each change. */
+  statuses(request: null): EngineStream<PeerStatus>;
+  /** Settles with the reason when the engine has stopped serving. Never rejects. */
+  stopped(
+    request: null,
+    control: CallControl,
+  ): Promise<{ readonly reason: 'closed' | 'removed' | 'failed'; readonly error?: unknown }>;
+  /** Hands leadership over, then stops. Resolves within closeTimeoutMs, always. Idempotent. */
+  close(request: null, control: CallControl): Promise<null>;
+}

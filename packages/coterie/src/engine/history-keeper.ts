@@ -1,0 +1,42 @@
+/** How much history a leader keeps before it asks the cluster to let go of it. */
+export interface HistoryLimits {
+  /** Default 100,000 revisions. */
+  readonly revisions: number;
+  /** Default five minutes of log time. */
+  readonly ms: number;
+}
+
+export const defaultHistoryLimits: HistoryLimits = { revisions: 100_000, ms: 300_000 };
+
+/** Samples kept at the most: one a second for five minutes and some. */
+const samplesMax = 600;
+
+/**
+ * Chooses compact revisions: everything older than both bounds may go. It only proposes; the compact revision itself is replicated
+ * state that moves by a log entry.
+ */
+export class HistoryKeeper {
+  readonly #limits: HistoryLimits;
+  #samples: { readonly logTimeMs: number; readonly revision: number }[] = [];
+
+  constructor(limits: HistoryLimits) {
+    this.#limits = limits;
+  }
+
+  /** @returns the revision to compact to, when it is worth an entry */
+  sample(logTimeMs: number, revision: number, compactRevision: number): number | undefined {
+    this.#samples.push({ logTimeMs, revision });
+    if (this.#samples.length > samplesMax) this.#samples.shift();
+    let old = 0;
+    while (this.#samples.length > 1 && this.#samples[0]!.logTimeMs <= logTimeMs - this.#limits.ms) {
+      old = this.#samples.shift()!.revision;
+    }
+    const target = Math.min(old, revision - this.#limits.revisions);
+    // In steps of a tenth, so that compactions stay rare.
+    return target > compactRevision + this.#limits.revisions / 10 ? target : undefined;
+  }
+
+  reset(): void {
+    this.#samples = [];
+  }
+}

@@ -1,0 +1,581 @@
+import { CoterieError } from '@coterie/errors';
+import {
+  encodeEndSession,
+  type CallControl,
+  type EngineStream,
+  type GetRequest,
+  type IterateRequest,
+  type MvccLimits,
+  type RangeRequest,
+  type RawBatch,
+  type RawEntry,
+  type RawRange,
+  type WatchRequest,
+  type WriteRequest,
+  type WriteResult,
+} from '@coterie/mvcc';
+import type { NodeId, NodeOptions, RaftEvent, ReadWaiter, Transport } from '@coterie/raft';
+import type { Identity } from '../data-dir/identity.js';
+import type { PeerStorage } from '../data-dir/storage.js';
+import { LatestValue } from '../latest-value.js';
+import { Admission } from '../membership/admission.js';
+import { Enrolment } from '../membership/enrolment.js';
+import { LinkDirectory } from '../membership/link-directory.js';
+import { decodeMember, type Member } from '../membership/member-record.js';
+import { MemberTransport } from '../membership/member-transport.js';
+import type { Logger } from '../options.js';
+import { Deadlines } from './deadlines.js';
+import { deferredStream } from './deferred-stream.js';
+import type { Engine, MemberInfo, PeerDiagnostics, PeerState, PeerStatus } from './engine.js';
+import { HistoryKeeper, type HistoryLimits } from './history-keeper.js';
+import { Replica, type SystemPorts } from './replica.js';
+import { statusOf } from './status.js';
+import { handOver } from './hand-over.js';
+
+/** Everything a {@link PeerEngine} stands on. */
+export interface PeerEngineParts {
+  readonly name: string;
+  readonly clusterId: string;
+  /** The address that others dial; empty for a solo peer. */
+  readonly url: string;
+  /** The static list; a solo peer's has one name. */
+  readonly peers: Readonly<Record<string, string>>;
+  readonly ports: SystemPorts;
+  readonly storage: PeerStorage;
+  /** Between links. Left out: a peer that has no others. */
+  readonly transport?: Transport;
+  readonly options: NodeOptions;
+  readonly limits: Partial<MvccLimits>;
+  readonly history: HistoryLimits;
+  readonly requestTimeoutMs: number;
+  readonly closeTimeoutMs: number;
+  readonly logger: Logger;
+}
+
+/** Log bytes that wait for the disk; beyond it writes are refused with ERR_OVERLOADED. */
+const logBacklogBytesMax = 32 << 20;
+/** How often enrolment asks round, and a leader looks after sessions and history. */
+const enrolMs = 200;
+const dutiesMs = 1000;
+
+type Stopped = { readonly reason: 'closed' | 'removed' | 'failed'; readonly error?: CoterieError };
+
+/**
+ * The engine of one peer: first its enrolment, then its replica; and the calls of the boundary on top of it.
+ */
+export class PeerEngine implements Engine {
+  readonly #parts: PeerEngineParts;
+  readonly #directory: LinkDirectory;
+  readonly #transport: MemberTransport;
+  readonly #deadlines: Deadlines;
+  readonly #status: LatestValue<PeerStatus>;
+  readonly #history: HistoryKeeper;
+  readonly #stopped: Promise<Stopped>;
+  #settleStopped!: (stopped: Stopped) => void;
+  #enrolment: Enrolment | undefined;
+  #admission: Admission | undefined;
+  #replica: Replica | undefined;
+  readonly #whenRunning = new Set<{ go(replica: Replica): void; fail(error: CoterieError): void }>();
+  #problem: CoterieError | undefined;
+  #timers: unknown[] = [];
+  #state: PeerState = 'starting';
+  #error: CoterieError | undefined;
+  #members: readonly Member[] = [];
+  #closing: Promise<null> | undefined;
+  #hadLeader = false;
+
+  constructor(parts: PeerEngineParts) {
+    this.#parts = parts;
+    this.#directory = new LinkDirectory(parts.name, parts.peers);
+    this.#transport = new MemberTransport(parts.transport ?? noTransport, this.#directory, parts.clusterId);
+    this.#deadlines = new Deadlines(parts.ports.clock);
+    this.#history = new HistoryKeeper(parts.history);
+    this.#status = new LatestValue(this.#makeStatus());
+    this.#stopped = new Promise((resolve) => (this.#settleStopped = resolve));
+  }
+
+  /**
+   * Opens the data and listens; does not wait for others. Nothing is written before everything that can be refused was looked at:
+   * the directory's owner, then the address.
+   *
+   * @throws CoterieError ERR_DATA_DIR_IN_USE, ERR_DATA_DIR_MISMATCH, ERR_CORRUPT, ERR_STORAGE, ERR_LISTEN
+   */
+  async start(): Promise<void> {
+    const { storage } = this.#parts;
+    const found = storage.inspect();
+    if (found !== undefined) this.#checkIdentity(found);
+    await this.#transport.listen({
+      onMessages: (messages) => this.#replica?.node.receive(messages),
+      onForwarded: (bytes) => this.#replica?.node.receiveForwarded(bytes),
+      onControl: (link, bytes) => (this.#admission ?? this.#enrolment)?.onControl(link, bytes),
+      onSnapshot: (from, meta) =>
+        this.#replica?.node.receiveSnapshot(from, meta) ?? Promise.reject(new Error('not a member yet')),
+      onUnreachable: (member, reason) => this.#replica?.node.unreachable(member, reason),
+    });
+    try {
+      storage.open();
+      const identity = found ?? this.#freshIdentity();
+      if (found === undefined) storage.saveIdentity(identity);
+      if (identity.memberId !== undefined) {
+        if (!storage.hasLog()) {
+          throw new CoterieError('ERR_CORRUPT', {
+            message: 'the data directory is of a member, and its log is missing',
+          });
+        }
+        await this.#run(identity);
+      } else if (this.#directory.others.length === 0) await this.#foundAlone(identity);
+      else this.#enrol(identity);
+    } catch (error) {
+      await this.#transport.close();
+      storage.release();
+      throw error instanceof CoterieError
+        ? error
+        : new CoterieError('ERR_STORAGE', {
+            message: `the data directory cannot be opened: ${String(error)}`,
+            cause: error,
+          });
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- enrolment
+
+  #freshIdentity(): Identity {
+    const { ports, clusterId, name } = this.#parts;
+    const word = (): string =>
+      ports.random
+        .nextInt(2 ** 32)
+        .toString(16)
+        .padStart(8, '0');
+    return { format: 1, clusterId, name, incarnation: word() + word() + word() + word() };
+  }
+
+  #checkIdentity(identity: Identity): void {
+    const { clusterId, name } = this.#parts;
+    const mismatch = (message: string): CoterieError => new CoterieError('ERR_DATA_DIR_MISMATCH', { message });
+    if (identity.clusterId !== clusterId) {
+      throw mismatch(`the data directory is of the cluster '${identity.clusterId}', not of '${clusterId}'`);
+    }
+    if (identity.name !== name)
+      throw mismatch(`the data directory is of the member '${identity.name}', not of '${name}'`);
+    const founders = identity.founders?.map((founder) => founder.name).sort();
+    if (founders !== undefined && founders.join('\n') !== this.#directory.names.join('\n')) {
+      throw mismatch(
+        `the cluster was founded by ${founders.join(', ')}; cluster.peers lists ${this.#directory.names.join(', ')}`,
+      );
+    }
+  }
+
+  #enrol(identity: Identity): void {
+    const { ports, storage, logger } = this.#parts;
+    this.#enrolment = new Enrolment(
+      {
+        directory: this.#directory,
+        random: ports.random,
+        now: () => ports.clock.now(),
+        persist: (next) => storage.saveIdentity(next),
+        send: (link, bytes) => this.#transport.sendControl(link, bytes),
+        enrolled: (next) => void this.#enrolled(next),
+        problem: (error) => {
+          logger.warn({ error: error.message }, 'enrolment');
+          this.#problem = error;
+          for (const waiter of [...this.#whenRunning]) waiter.fail(error);
+        },
+      },
+      identity,
+      this.#parts.url,
+    );
+    const tick = (): void => this.#guard(() => this.#enrolment?.tick());
+    this.#timers.push(ports.clock.setInterval(tick, enrolMs));
+    ports.turns.defer(tick);
+  }
+
+  async #foundAlone(identity: Identity): Promise<void> {
+    const { ports, url } = this.#parts;
+    const founders = [{ name: identity.name, url, incarnation: identity.incarnation }];
+    await this.#enrolled({ ...identity, uid: 1 + ports.random.nextInt(2 ** 47), memberId: 1, founders });
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  async #enrolled(identity: Identity): Promise<void> {
+    const { storage } = this.#parts;
+    try {
+      const founder = identity.founders!.some((f) => f.incarnation === identity.incarnation);
+      if (founder) {
+        await new Promise<void>((resolve, reject) => {
+          Replica.found(storage, identity, (error) => (error === undefined ? resolve() : reject(error)));
+        });
+      } else await Replica.begin(storage, identity);
+      // Only now, when the log is there: a crash before this line begins the enrolment again, one after it finds a whole member.
+      storage.saveIdentity(identity);
+      this.#stopTimers();
+      this.#enrolment = undefined;
+      if (this.#closing === undefined) await this.#run(identity);
+    } catch (error) {
+      this.#fail(asError(error));
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- member
+
+  async #run(identity: Identity): Promise<void> {
+    const { ports, storage, options, limits, requestTimeoutMs } = this.#parts;
+    // Before the applied configuration is known, the founders' ids are: their place in the list.
+    this.#directory.setMembers((identity.founders ?? []).map((founder, i) => ({ id: i + 1, name: founder.name })));
+    this.#transport.enter(identity.uid!, identity.memberId!);
+    const replica = await Replica.open({
+      ports,
+      storage,
+      transport: this.#transport,
+      identity,
+      options,
+      limits,
+      requestTimeoutMs,
+      observer: (event) => this.#onEvent(event),
+    });
+    this.#replica = replica;
+    this.#problem = undefined;
+    if (replica.machine.cluster() !== undefined) this.#onConf();
+    this.#admission = new Admission({
+      directory: this.#directory,
+      identity,
+      url: this.#parts.url,
+      status: () => replica.node.status(),
+      members: () => this.#members,
+      change: (change, records) => replica.node.changeMembership(change, records),
+      send: (link, bytes) => this.#transport.sendControl(link, bytes),
+      removed: () => this.#stop('removed', removedError()),
+    });
+    this.#timers.push(
+      ports.clock.setInterval(() => this.#guard(() => this.#onHeartbeat()), options.heartbeatMs),
+      ports.clock.setInterval(() => this.#guard(() => this.#duties()), dutiesMs),
+    );
+    for (const waiter of [...this.#whenRunning]) waiter.go(replica);
+    this.#publish();
+  }
+
+  #onEvent(event: RaftEvent): void {
+    if (event.type === 'failed') this.#fail(event.error);
+    else if (event.type === 'conf') this.#onConf();
+    else if (event.type === 'role') {
+      this.#hadLeader ||= event.leader !== 0;
+      this.#history.reset();
+      this.#replica?.proposer.leaderChanged();
+      this.#publish();
+    }
+  }
+
+  #onConf(): void {
+    const cluster = this.#replica?.node.cluster;
+    if (cluster === undefined) return;
+    this.#members = cluster.members.map(decodeMember);
+    this.#directory.setMembers(this.#members);
+    this.#publish();
+  }
+
+  #onHeartbeat(): void {
+    this.#admission?.tick();
+    const { node } = this.#replica!;
+    const shown = this.#status.value;
+    if (shown.commitIndex !== node.commitIndex || shown.appliedIndex !== node.appliedIndex) this.#publish();
+  }
+
+  /** What the leader does for the cluster: ends sessions without contact, lets old history go. Both are only proposed. */
+  #duties(): void {
+    const { node, machine, proposer } = this.#replica!;
+    const logTimeMs = node.logTimeMs();
+    if (logTimeMs === undefined) return;
+    const expired = machine.expiredSessions(logTimeMs);
+    if (expired.length > 0) node.submit(expired.map((session) => encodeEndSession(session)));
+    const compactTo = this.#history.sample(logTimeMs, machine.revision, machine.compactRevision);
+    if (compactTo === undefined) return;
+    // Somebody may have compacted further meanwhile; the next sample sees it.
+    proposer.write({ kind: 'compact', revision: compactTo }, {}).catch((error: unknown) => {
+      this.#parts.logger.debug({ error: String(error) }, 'automatic compaction');
+    });
+  }
+
+  // --------------------------------------------------------------------------------------------------------------- calls
+
+  async write(request: WriteRequest, control: CallControl): Promise<WriteResult> {
+    const replica = this.#replica ?? (await this.#running('a write', control, 'not-applied'));
+    if (this.#error !== undefined) throw this.#refusal('not-applied');
+    if (replica.machine.overloaded || replica.node.overloaded || replica.log.backlogBytes > logBacklogBytesMax) {
+      throw new CoterieError('ERR_OVERLOADED', {
+        message: 'the disk or the store does not keep up',
+        outcome: 'not-applied',
+      });
+    }
+    return replica.proposer.write(request, control);
+  }
+
+  async get(
+    request: GetRequest,
+    control: CallControl,
+  ): Promise<{ readonly revision: number; readonly entry?: RawEntry }> {
+    const replica = await this.#fresh('a get', request, control);
+    return replica.machine.get(request.key, request.revision);
+  }
+
+  async range(request: RangeRequest, control: CallControl): Promise<{ readonly revision: number } & RawRange> {
+    const replica = await this.#fresh('a range', request, control);
+    return replica.machine.range(request);
+  }
+
+  iterate(request: IterateRequest): EngineStream<RawEntry> {
+    return deferredStream(async (signal) => {
+      // Linearizable when it begins, then pinned.
+      const replica = await this.#fresh('an iterate', { consistency: 'linearizable' }, { signal });
+      return replica.machine.iterate(request);
+    });
+  }
+
+  watch(request: WatchRequest): EngineStream<RawBatch> {
+    // Registered at once where there is something to register with: every change after this call will come.
+    if (this.#replica !== undefined && this.#error === undefined) return this.#replica.machine.watch(request);
+    return deferredStream(async (signal) => {
+      const replica = await this.#running('a watch', { timeoutMs: 0, signal });
+      return replica.machine.watch(request);
+    });
+  }
+
+  async ready(_: null, control: CallControl): Promise<PeerStatus> {
+    const begun = this.#parts.ports.clock.now();
+    const timeoutMs = control.timeoutMs ?? 0;
+    try {
+      if (this.#problem !== undefined && this.#replica === undefined) throw this.#problem;
+      const replica = await this.#running('ready', { ...control, timeoutMs });
+      const left = timeoutMs === 0 ? 0 : Math.max(1, timeoutMs - (this.#parts.ports.clock.now() - begun));
+      await this.#confirm('ready', replica, { ...control, timeoutMs: left });
+    } catch (error) {
+      if (!(error instanceof CoterieError) || error.code !== 'ERR_TIMEOUT') throw error;
+      throw this.#noLeader(timeoutMs, error);
+    }
+    this.#publish();
+    return this.#status.value;
+  }
+
+  members(_: null, control: CallControl): Promise<readonly MemberInfo[]> {
+    return this.#running('members', control).then(() => {
+      this.#publish();
+      return this.#status.value.members;
+    });
+  }
+
+  async transferLeadership(request: { readonly to?: string }, control: CallControl): Promise<null> {
+    const replica = await this.#running('transferLeadership', control);
+    const to = request.to === undefined ? undefined : this.#memberNamed(request.to);
+    await this.#deadlines.run<undefined>(
+      'transferLeadership',
+      control,
+      this.#parts.requestTimeoutMs,
+      (resolve, reject) => handOver(replica.node, this.#parts.ports.clock, to, resolve, reject),
+    );
+    return null;
+  }
+
+  diagnostics(_: null, control: CallControl): Promise<PeerDiagnostics> {
+    return this.#running('diagnostics', control).then(({ machine, log, proposer }) => ({
+      stateHash: machine.stateHash(),
+      walSyncs: log.syncCount,
+      openWrites: proposer.open,
+      compactRevision: machine.compactRevision,
+    }));
+  }
+
+  statuses(_: null): EngineStream<PeerStatus> {
+    return this.#status.stream();
+  }
+
+  stopped(_: null, _control: CallControl): Promise<Stopped> {
+    return this.#stopped;
+  }
+
+  #memberNamed(name: string): NodeId {
+    const id = this.#directory.memberOfName(name);
+    if (id !== undefined) return id;
+    const message = `'${name}' is no member (${this.#members.map((member) => member.name).join(', ')})`;
+    throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument: 'to' });
+  }
+
+  /** The replica, once this read of it is as fresh as was asked. */
+  async #fresh(
+    what: string,
+    request: { readonly consistency: string; readonly minRevision?: number },
+    control: CallControl,
+  ): Promise<Replica> {
+    const replica = this.#replica ?? (await this.#running(what, control));
+    if (this.#error !== undefined) throw this.#refusal();
+    // A leader's lease would need bounded clock drift; until it is offered, 'lease' is served as its stronger sister.
+    if (request.consistency !== 'serializable') await this.#confirm(what, replica, control);
+    if (request.minRevision !== undefined && replica.machine.revision < request.minRevision) {
+      await replica.machine.waitForRevision(request.minRevision, {
+        timeoutMs: this.#parts.requestTimeoutMs,
+        ...dropUndefined(control),
+      });
+    }
+    return replica;
+  }
+
+  /** Waits for a read index and for the own replica to reach it. */
+  #confirm(what: string, replica: Replica, control: CallControl): Promise<undefined> {
+    return this.#deadlines.run<undefined>(what, control, this.#parts.requestTimeoutMs, (resolve, reject) => {
+      const waiter: ReadWaiter = {
+        cancelled: false,
+        settle: (error) => (error === undefined ? resolve(undefined) : reject(this.#error ?? error)),
+      };
+      replica.node.read(waiter);
+      return () => (waiter.cancelled = true);
+    });
+  }
+
+  /** Calls that come before this peer is a member wait for it. */
+  #running(what: string, control: CallControl, outcome?: 'not-applied'): Promise<Replica> {
+    if (this.#error !== undefined) return Promise.reject(this.#refusal(outcome));
+    if (this.#replica !== undefined) return Promise.resolve(this.#replica);
+    return this.#deadlines
+      .run<Replica>(what, control, this.#parts.requestTimeoutMs, (resolve, reject) => {
+        const waiter = {
+          go: (replica: Replica) => {
+            this.#whenRunning.delete(waiter);
+            resolve(replica);
+          },
+          fail: (error: CoterieError) => {
+            this.#whenRunning.delete(waiter);
+            reject(error);
+          },
+        };
+        this.#whenRunning.add(waiter);
+        return () => this.#whenRunning.delete(waiter);
+      })
+      .catch((error: unknown) => {
+        if (outcome === undefined || !(error instanceof CoterieError)) throw error;
+        const { code, message } = error;
+        throw new CoterieError(code === 'ERR_TIMEOUT' ? 'ERR_NO_LEADER' : code, { message, outcome, cause: error });
+      });
+  }
+
+  #refusal(outcome?: 'not-applied'): CoterieError {
+    const error = this.#error!;
+    return new CoterieError(error.code, {
+      message: error.message,
+      cause: error,
+      ...(outcome === undefined ? {} : { outcome }),
+    });
+  }
+
+  #noLeader(timeoutMs: number, cause: CoterieError): CoterieError {
+    const others = this.#directory.others.map((link) => `${link.name} (${link.address})`).join(', ');
+    const message = `no leader within ${timeoutMs} ms; the other peers are ${others === '' ? 'none' : others}`;
+    return this.#status.value.leader === undefined ? new CoterieError('ERR_NO_LEADER', { message, cause }) : cause;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- status
+
+  #makeStatus(): PeerStatus {
+    return statusOf(this.#parts.name, this.#state, this.#hadLeader, this.#replica, this.#members);
+  }
+
+  #publish(): void {
+    this.#status.set(this.#makeStatus());
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------- end
+
+  /** Nothing of ours may throw out of a timer into the application. */
+  #guard(work: () => void): void {
+    if (this.#error !== undefined) return;
+    try {
+      work();
+    } catch (error) {
+      this.#fail(asError(error));
+    }
+  }
+
+  #fail(error: Error): void {
+    const shown =
+      error instanceof CoterieError ? error : new CoterieError('ERR_STORAGE', { message: error.message, cause: error });
+    this.#parts.logger.error({ error: shown.message, code: shown.code }, 'the peer stops serving');
+    this.#stop('failed', shown);
+  }
+
+  /** Leaves the quorum for good; the data directory stays this process's until `close`. */
+  #stop(reason: 'removed' | 'failed', error: CoterieError): void {
+    if (this.#error !== undefined) return;
+    this.#error = error;
+    this.#state = reason;
+    this.#stopTimers();
+    this.#replica?.halt(error);
+    for (const waiter of [...this.#whenRunning]) waiter.fail(error);
+    this.#publish();
+    this.#settleStopped({ reason, error });
+    void this.#transport.close().catch(() => undefined);
+    void this.#replica?.machine.close().catch(() => undefined);
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers) this.#parts.ports.clock.clearInterval(timer);
+    this.#timers = [];
+  }
+
+  close(_: null = null): Promise<null> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<null> {
+    const closed = new CoterieError('ERR_CLOSED', { message: 'the peer is closed' });
+    const limitMs = this.#parts.closeTimeoutMs;
+    const within = (work: Promise<unknown>, ms: number): Promise<unknown> =>
+      this.#deadlines
+        .run('close', {}, ms, (resolve) => {
+          void work.then(resolve, resolve);
+          return undefined;
+        })
+        .catch(() => undefined);
+    if (this.#error === undefined && this.#replica?.node.isLeader === true) await within(this.#handOver(), limitMs / 4);
+    const reason = this.#error === undefined ? 'closed' : undefined;
+    this.#error ??= closed;
+    this.#stopTimers();
+    for (const waiter of [...this.#whenRunning]) waiter.fail(this.#error);
+    const closing = Promise.allSettled([this.#replica?.close(closed), this.#transport.close()]);
+    await within(closing, limitMs / 2);
+    this.#parts.storage.release();
+    this.#state = 'closed';
+    this.#publish();
+    this.#status.close();
+    this.#deadlines.close(closed);
+    if (reason !== undefined) this.#settleStopped({ reason });
+    return null;
+  }
+
+  /** Tried once; without a voter that is up to date there is nobody to hand over to. */
+  #handOver(): Promise<unknown> {
+    const { node } = this.#replica!;
+    return new Promise((resolve) => handOver(node, this.#parts.ports.clock, undefined, resolve, resolve));
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function removedError(): CoterieError {
+  return new CoterieError('ERR_REMOVED', { message: 'this member has been removed from the cluster' });
+}
+
+function dropUndefined(control: CallControl): CallControl {
+  return {
+    ...(control.timeoutMs === undefined ? {} : { timeoutMs: control.timeoutMs }),
+    ...(control.signal === undefined ? {} : { signal: control.signal }),
+  };
+}
+
+/** Of a peer that has nobody to talk to. */
+const noTransport: Transport = {
+  start: () => Promise.resolve(),
+  send: () => undefined,
+  sendBytes: () => undefined,
+  sendSnapshot: () => Promise.resolve('failed'),
+  setPeers: () => undefined,
+  close: () => Promise.resolve(),
+};

@@ -1,0 +1,137 @@
+import { CoterieError } from '@coterie/errors';
+import { MvccStateMachine, Proposer, type MvccLimits } from '@coterie/mvcc';
+import {
+  foundingBatch,
+  RaftNode,
+  type Clock,
+  type LoadedLog,
+  type NodeOptions,
+  type Observer,
+  type Random,
+  type Transport,
+  type TurnScheduler,
+  type WallClock,
+} from '@coterie/raft';
+import type { Identity } from '../data-dir/identity.js';
+import type { MemberLog, PeerStorage } from '../data-dir/storage.js';
+import { encodeMember } from '../membership/member-record.js';
+
+/** Time, turns and chance. */
+export interface SystemPorts {
+  readonly clock: Clock;
+  readonly turns: TurnScheduler;
+  readonly wall: WallClock;
+  readonly random: Random;
+}
+
+export interface ReplicaParts {
+  readonly ports: SystemPorts;
+  readonly storage: PeerStorage;
+  readonly transport: Transport;
+  readonly identity: Identity;
+  readonly options: NodeOptions;
+  readonly limits: Partial<MvccLimits>;
+  readonly requestTimeoutMs: number;
+  readonly observer: Observer;
+}
+
+/**
+ * One member's copy of the state and what keeps it: log, store, state machine, raft node, and the session of this process's writes.
+ */
+export class Replica {
+  readonly log: MemberLog;
+  readonly machine: MvccStateMachine;
+  readonly node: RaftNode;
+  readonly proposer: Proposer;
+
+  private constructor(parts: ReplicaParts, log: MemberLog, loaded: LoadedLog, machine: MvccStateMachine) {
+    const { ports, identity } = parts;
+    this.log = log;
+    this.machine = machine;
+    this.node = new RaftNode({
+      id: identity.memberId!,
+      options: parts.options,
+      core: { group: identity.uid! },
+      loaded,
+      storage: log,
+      machine,
+      transport: parts.transport,
+      clock: ports.clock,
+      wall: ports.wall,
+      turns: ports.turns,
+      random: ports.random,
+      observer: (event) => parts.observer(event),
+    });
+    this.proposer = new Proposer({
+      replica: machine,
+      clock: ports.clock,
+      random: ports.random,
+      submit: (commands) => this.node.submit(commands),
+      leaderKnown: () => this.node.leader !== 0,
+      limits: parts.limits,
+      requestTimeoutMs: parts.requestTimeoutMs,
+      resendMs: parts.options.electionTimeoutMs,
+    });
+  }
+
+  /**
+   * Opens a member's log and store and starts it.
+   *
+   * @throws CoterieError ERR_CORRUPT when the log does not reach back to where the store stands, ERR_STORAGE
+   */
+  static async open(parts: ReplicaParts): Promise<Replica> {
+    const log = parts.storage.openLog(parts.identity);
+    try {
+      const loaded = log.load();
+      const store = await parts.storage.openStore(loaded.start.index);
+      const state = store.recovered();
+      const last = loaded.entries.at(-1)?.index ?? loaded.start.index;
+      if (state.appliedIndex < loaded.start.index || state.appliedIndex > last) {
+        await store.close();
+        const message = `the store stands at entry ${state.appliedIndex}, the log holds ${loaded.start.index + 1} to ${last}`;
+        throw new CoterieError('ERR_CORRUPT', { message });
+      }
+      const { clock, turns } = parts.ports;
+      const machine = new MvccStateMachine({ store, clock, scheduler: turns, limits: parts.limits });
+      return new Replica(parts, log, loaded, machine);
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
+  }
+
+  /** Writes the first entries of a new cluster, before the directory says that it is a member of it. */
+  static found(storage: PeerStorage, identity: Identity, done: (error?: Error) => void): void {
+    storage.erase();
+    const log = storage.openLog(identity);
+    log.load();
+    log.append(foundingBatch(identity.founders!.map(encodeMember)), (error) => {
+      // The log is opened again as the member's own: closing it here keeps one owner at a time.
+      void log.close().then(
+        () => done(error),
+        (closeError: unknown) => done(error ?? (closeError as Error)),
+      );
+    });
+  }
+
+  /** Makes the empty log of a member that joins: the leader will fill it. */
+  static async begin(storage: PeerStorage, identity: Identity): Promise<void> {
+    storage.erase();
+    const log = storage.openLog(identity);
+    log.load();
+    await log.close();
+  }
+
+  /** Stops at once, without any of the work of an orderly close. Safe to call twice. */
+  halt(reason: CoterieError): void {
+    this.node.stop();
+    this.proposer.close(reason);
+  }
+
+  /** Stops, ends watches, writes what was given to the log and closes it. */
+  async close(reason: CoterieError): Promise<void> {
+    this.halt(reason);
+    await this.machine.close();
+    await this.log.close();
+  }
+}

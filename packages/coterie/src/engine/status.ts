@@ -1,0 +1,51 @@
+import type { Member } from '../membership/member-record.js';
+import type { MemberInfo, PeerRole, PeerState, PeerStatus } from './engine.js';
+import type { Replica } from './replica.js';
+
+/** Puts the status of a peer together. */
+export function statusOf(
+  name: string,
+  state: PeerState,
+  hadLeader: boolean,
+  replica: Replica | undefined,
+  members: readonly Member[],
+): PeerStatus {
+  if (replica === undefined) {
+    return { name, state, role: 'follower', term: 0, commitIndex: 0, appliedIndex: 0, revision: 0, members: [] };
+  }
+  const { node, machine } = replica;
+  const core = node.status();
+  const voters = new Set([...core.conf.voters, ...core.conf.votersOutgoing]);
+  const leader = members.find((member) => member.id === core.leader)?.name;
+  const running = core.leader !== 0 ? 'ready' : hadLeader ? 'no-quorum' : 'starting';
+  const candidate = core.role === 'candidate' || core.role === 'preCandidate';
+  const role: PeerRole =
+    core.role === 'leader'
+      ? 'leader'
+      : core.conf.learners.includes(core.id)
+        ? 'learner'
+        : candidate
+          ? 'candidate'
+          : 'follower';
+  return {
+    name,
+    state: state === 'starting' ? running : state,
+    role,
+    ...(leader === undefined ? {} : { leader }),
+    term: core.term,
+    commitIndex: core.commit,
+    appliedIndex: node.appliedIndex,
+    revision: machine.revision,
+    members: members.map((member): MemberInfo => {
+      const progress = core.progress.find((p) => p.id === member.id);
+      const self = member.id === core.id;
+      return {
+        name: member.name,
+        url: member.url,
+        voter: voters.has(member.id),
+        healthy: self || core.role !== 'leader' || progress?.recentActive === true,
+        ...(progress === undefined || self ? {} : { matchIndex: progress.match }),
+      };
+    }),
+  };
+}

@@ -1,0 +1,143 @@
+import type { CoreStatus, NodeId, ProposeResult, ConfChange } from '@coterie/raft';
+import type { Identity } from '../data-dir/identity.js';
+import { decodeControl, encodeControl, type ControlMessage } from './control-message.js';
+import type { LinkDirectory } from './link-directory.js';
+import { encodeMember, type Member } from './member-record.js';
+
+/** What the admission needs of its member. */
+export interface AdmissionHost {
+  readonly directory: LinkDirectory;
+  readonly identity: Identity;
+  readonly url: string;
+  status(): CoreStatus;
+  members(): readonly Member[];
+  change(change: ConfChange, records: readonly (Uint8Array | undefined)[]): ProposeResult;
+  send(link: NodeId, bytes: Uint8Array): void;
+  /** This member's id is no longer in the cluster that others know. */
+  removed(): void;
+}
+
+/** A learner this close to the commit index is promoted (etcd asks for 90 % of the leader's log; a bound in entries says more). */
+const caughtUpEntries = 1000;
+
+/**
+ * A member's side of enrolment: it tells the newcomers who it is, and the leader lets them in.
+ *
+ * A wiped disk joins as a new learner and, once it has caught up, one joint change makes it a voter and removes the id that its name
+ * had before: the quorum never counts a member that has forgotten what it voted.
+ */
+export class Admission {
+  readonly #host: AdmissionHost;
+
+  constructor(host: AdmissionHost) {
+    this.#host = host;
+  }
+
+  onControl(link: NodeId, bytes: Uint8Array): void {
+    const message = decodeControl(bytes);
+    if (message === undefined || this.#host.directory.nameOfLink(link) !== message.name) return;
+    if (message.type === 'who') this.#host.send(link, encodeControl(this.#iam()));
+    else if (message.type === 'join') this.#join(link, message);
+    else if (message.type === 'iam') this.#compare(message);
+  }
+
+  /** On every heartbeat. A leader swaps learners that have caught up for the member their name had before. */
+  tick(): void {
+    const status = this.#host.status();
+    if (status.role === 'leader') this.#promote(status);
+    else if (status.leader === 0) this.#askWhetherRemoved();
+  }
+
+  #me(): Pick<ControlMessage, 'name' | 'incarnation' | 'names'> & { state: 'member'; uid: number } {
+    const { name, incarnation, uid } = this.#host.identity;
+    return { name, incarnation, state: 'member', uid: uid!, names: this.#host.directory.names };
+  }
+
+  #iam(): ControlMessage {
+    const status = this.#host.status();
+    const voters = new Set([...status.conf.voters, ...status.conf.votersOutgoing]);
+    const members = this.#host.members();
+    const leader = members.find((member) => member.id === status.leader)?.name;
+    return {
+      ...this.#me(),
+      type: 'iam',
+      url: this.#host.url,
+      memberId: status.id,
+      founders: this.#host.identity.founders ?? [],
+      members: members.map(({ id, name, incarnation }) => ({ id, name, incarnation, voter: voters.has(id) })),
+      appliedIndex: status.applied,
+      ...(leader === undefined ? {} : { leader }),
+    };
+  }
+
+  #join(link: NodeId, message: ControlMessage & { type: 'join' }): void {
+    const { directory, identity } = this.#host;
+    const status = this.#host.status();
+    if (status.role !== 'leader') return;
+    const refuse = (reason: string): void =>
+      this.#host.send(link, encodeControl({ ...this.#me(), type: 'refused', reason: `${identity.name}: ${reason}` }));
+    if (message.names.join('\n') !== directory.names.join('\n')) {
+      refuse(`the static list here is ${directory.names.join(', ')}`);
+      return;
+    }
+    const present = this.#host.members().find((m) => m.name === message.name && m.incarnation === message.incarnation);
+    if (present !== undefined) {
+      const joined = {
+        ...this.#me(),
+        type: 'joined',
+        memberId: present.id,
+        founders: identity.founders ?? [],
+      } as const;
+      this.#host.send(link, encodeControl(joined));
+      return;
+    }
+    if (this.#someoneAlive(message.name, status)) return;
+    const record = encodeMember({ name: message.name, url: message.url, incarnation: message.incarnation });
+    // A refusal (another change is under way) needs no answer: the newcomer asks again.
+    this.#host.change({ transition: 'auto', steps: [{ op: 'addLearner', id: 0 }] }, [record]);
+  }
+
+  /** While the earlier owner of a name still answers, a newcomer of that name is a mistake of configuration; it may also just have died. */
+  #someoneAlive(name: string, status: CoreStatus): boolean {
+    const ids = new Set(
+      this.#host
+        .members()
+        .filter((m) => m.name === name)
+        .map((m) => m.id),
+    );
+    return ids.has(status.id) || status.progress.some((p) => ids.has(p.id) && p.recentActive);
+  }
+
+  #promote(status: CoreStatus): void {
+    const members = this.#host.members();
+    for (const progress of status.progress) {
+      if (!progress.learner || progress.match + caughtUpEntries < status.commit || progress.match === 0) continue;
+      const learner = members.find((m) => m.id === progress.id);
+      if (learner === undefined) continue;
+      const earlier = members.filter((m) => m.name === learner.name && m.id < learner.id);
+      // A still newer incarnation of the name waits as well: that one is to be promoted, not this one.
+      if (members.some((m) => m.name === learner.name && m.id > learner.id)) continue;
+      const steps = [
+        { op: 'addVoter', id: learner.id } as const,
+        ...earlier.map((m) => ({ op: 'remove', id: m.id }) as const),
+      ];
+      this.#host.change({ transition: 'auto', steps }, []);
+      return;
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------------------------- removed
+
+  #askWhetherRemoved(): void {
+    for (const link of this.#host.directory.others)
+      this.#host.send(link.id, encodeControl({ ...this.#me(), type: 'who' }));
+  }
+
+  /** A member of our cluster that has applied more than we have, and in whose configuration our id does not stand. */
+  #compare(message: ControlMessage & { type: 'iam' }): void {
+    const status = this.#host.status();
+    if (message.uid !== this.#host.identity.uid || message.state !== 'member' || message.members === undefined) return;
+    if ((message.appliedIndex ?? 0) <= status.applied || message.members.length === 0) return;
+    if (!message.members.some((m) => m.id === status.id)) this.#host.removed();
+  }
+}

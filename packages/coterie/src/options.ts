@@ -1,0 +1,201 @@
+import { CoterieError } from '@coterie/errors';
+import type { Clock, Transport } from '@coterie/raft';
+import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
+
+/** Takes what a pino logger takes; the default says nothing. */
+export interface Logger {
+  debug(obj: object, msg?: string): void;
+  info(obj: object, msg?: string): void;
+  warn(obj: object, msg?: string): void;
+  error(obj: object, msg?: string): void;
+}
+
+interface ClusterBase {
+  /** The cluster's name: peers of another one are refused. */
+  id: string;
+  secret?: string | undefined;
+  /** Allows addresses beyond loopback without a secret or TLS. */
+  insecure?: boolean | undefined;
+}
+
+/** How a peer finds its cluster: a static list, any member, DNS, or alone. */
+export type ClusterOptions = ClusterBase &
+  (
+    | { peers: Readonly<Record<string, string>>; join?: undefined; dns?: undefined; solo?: undefined }
+    | { join: readonly string[]; peers?: undefined; dns?: undefined; solo?: undefined }
+    | { dns: string; peers?: undefined; join?: undefined; solo?: undefined }
+    | { solo: true; peers?: undefined; join?: undefined; dns?: undefined }
+  );
+
+/** An own port, or a path of the application's server. */
+export type ListenOptions =
+  | {
+      port: number;
+      host?: string | undefined;
+      tls?: SecureContextOptions | undefined;
+      server?: undefined;
+      path?: undefined;
+    }
+  | { server: HttpServer | HttpsServer; path: string; port?: undefined; host?: undefined; tls?: undefined };
+
+/** What {@link openPeer} takes. An option that is `undefined` is as if left out. */
+export interface PeerOptions {
+  /** Unique and stable in the cluster. */
+  name: string;
+  /** Left out: everything is in memory, and a restart is a wiped disk. */
+  dataDir?: string | undefined;
+  listen?: ListenOptions | undefined;
+  /** Instead of `listen`. */
+  transport?: Transport | undefined;
+  /** The address that the others dial. Default: the entry of this name in the static list. */
+  advertise?: string | undefined;
+  cluster: ClusterOptions;
+  /** Default: a tenth of electionTimeoutMs. */
+  heartbeatMs?: number | undefined;
+  /** Default 1000. */
+  electionTimeoutMs?: number | undefined;
+  /** Default for every read and write. Default 10,000. */
+  requestTimeoutMs?: number | undefined;
+  /** `close()` resolves within this time, always. Default 5,000. */
+  closeTimeoutMs?: number | undefined;
+  logger?: Logger | undefined;
+  clock?: Clock | undefined;
+  limits?: Readonly<Record<string, number | undefined>> | undefined;
+  autopilot?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Names of peers and clusters: they stand in messages, files and logs. */
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/** Members of a static list; more would slow every commit and serve no safety (etcd advises 7 at the most). */
+const peersMax = 9;
+
+/**
+ * Checks everything before anything is opened, written or bound.
+ *
+ * @throws CoterieError ERR_INVALID_ARGUMENT that names the option
+ */
+export function checkPeerOptions(options: PeerOptions): void {
+  if (!isObject(options)) throw invalid('options', 'must be an object');
+  checkName('name', options.name);
+  checkOptionalString('dataDir', options.dataDir);
+  checkOptionalString('advertise', options.advertise);
+  for (const name of ['heartbeatMs', 'electionTimeoutMs', 'requestTimeoutMs', 'closeTimeoutMs'] as const) {
+    const value: unknown = options[name];
+    if (
+      value !== undefined &&
+      (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > 2 ** 31 - 1)
+    ) {
+      throw invalid(name, `must be a whole number of ms from 1 to ${2 ** 31 - 1}`);
+    }
+  }
+  checkLimits(options.limits);
+  checkCluster(options);
+  checkListen(options);
+}
+
+function checkLimits(limits: unknown): void {
+  if (limits === undefined) return;
+  if (!isObject(limits)) throw invalid('limits', 'must be an object of numbers');
+  for (const [name, value] of Object.entries(limits)) {
+    if (value !== undefined && (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1)) {
+      throw invalid(`limits.${name}`, 'must be a positive whole number');
+    }
+  }
+}
+
+function checkCluster(options: PeerOptions): void {
+  const cluster: unknown = options.cluster;
+  if (!isObject(cluster)) throw invalid('cluster', 'must be an object');
+  checkName('cluster.id', cluster['id']);
+  const ways = ['peers', 'join', 'dns', 'solo'].filter((way) => cluster[way] !== undefined);
+  if (ways.length !== 1) throw invalid('cluster', 'takes exactly one of peers, join, dns and solo');
+  if (ways[0] === 'join' || ways[0] === 'dns') {
+    throw invalid(`cluster.${ways[0]}`, 'is not part of this version: list the peers in cluster.peers');
+  }
+  if (cluster['secret'] !== undefined) throw invalid('cluster.secret', 'is not part of this version');
+  if (ways[0] === 'solo') {
+    if (cluster['solo'] !== true) throw invalid('cluster.solo', 'must be true or left out');
+    return;
+  }
+  checkPeers(options.name, cluster['peers'], options.transport !== undefined);
+}
+
+function checkPeers(name: string, peers: unknown, anyScheme: boolean): void {
+  if (!isObject(peers)) throw invalid('cluster.peers', 'must be an object of names and addresses');
+  const entries = Object.entries(peers);
+  if (entries.length === 0 || entries.length > peersMax)
+    throw invalid('cluster.peers', `must list 1 to ${peersMax} peers`);
+  const seen = new Map<string, string>();
+  for (const [peer, url] of entries) {
+    checkName(`cluster.peers.${peer}`, peer);
+    if (typeof url !== 'string') throw invalid(`cluster.peers.${peer}`, 'must be an address');
+    if (!isUrl(url, anyScheme))
+      throw invalid(`cluster.peers.${peer}`, `is no ${anyScheme ? '' : 'ws:// or wss:// '}address: ${url}`);
+    const other = seen.get(url);
+    if (other !== undefined) throw invalid(`cluster.peers.${peer}`, `has the same address as '${other}'`);
+    seen.set(url, peer);
+  }
+  if (!(name in peers))
+    throw invalid('name', `'${name}' is not in cluster.peers (${entries.map(([peer]) => peer).join(', ')})`);
+}
+
+function checkListen(options: PeerOptions): void {
+  const solo = options.cluster.solo === true;
+  if (options.transport !== undefined) {
+    if (options.listen !== undefined) throw invalid('listen', 'and transport exclude each other');
+    if (!isObject(options.transport) || typeof (options.transport as Partial<Transport>).start !== 'function') {
+      throw invalid('transport', 'must be a Transport');
+    }
+    return;
+  }
+  if (options.listen === undefined) {
+    if (!solo) throw invalid('listen', 'is required, or a transport, unless cluster.solo is set');
+    return;
+  }
+  const listen: unknown = options.listen;
+  if (!isObject(listen)) throw invalid('listen', 'must be an object');
+  if (listen['server'] !== undefined) {
+    if (typeof listen['path'] !== 'string' || !listen['path'].startsWith('/'))
+      throw invalid('listen.path', "must begin with '/'");
+    return;
+  }
+  const port = listen['port'];
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 0 || port > 65535) {
+    throw invalid('listen.port', 'must be a whole number from 0 to 65535');
+  }
+  if (listen['host'] !== undefined && typeof listen['host'] !== 'string')
+    throw invalid('listen.host', 'must be a string');
+  if (listen['tls'] !== undefined) throw invalid('listen.tls', 'is not part of this version');
+}
+
+function isUrl(text: string, anyScheme: boolean): boolean {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    return false;
+  }
+  return anyScheme || url.protocol === 'ws:' || url.protocol === 'wss:';
+}
+
+function checkName(argument: string, value: unknown): void {
+  if (typeof value !== 'string' || !namePattern.test(value)) {
+    throw invalid(argument, 'must be 1 to 128 letters, digits, dots, dashes or underscores');
+  }
+}
+
+function checkOptionalString(argument: string, value: unknown): void {
+  if (value !== undefined && (typeof value !== 'string' || value === ''))
+    throw invalid(argument, 'must be a non-empty string');
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function invalid(argument: string, reason: string): CoterieError {
+  return new CoterieError('ERR_INVALID_ARGUMENT', { message: `${argument} ${reason}`, argument });
+}

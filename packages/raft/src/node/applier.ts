@@ -1,0 +1,129 @@
+import { invariant } from '@coterie/errors';
+import type { RaftCore } from '../core/core.js';
+import { decodeConfChange } from '../core/conf-change.js';
+import type { Entry, Index } from '../core/messages.js';
+import type { Observer } from '../ports/observer.js';
+import type { ClusterState, CommittedEntry, StateMachine } from '../ports/state-machine.js';
+import { decodeEntryBatch } from './entry-batch.js';
+import { nextMembers, resolveIds } from './member-records.js';
+
+const noCommands: readonly Uint8Array[] = [];
+
+/**
+ * Hands committed entries to the state machine, one after the other, in order.
+ *
+ * An entry whose keys are still being loaded stops the queue, never the event loop; what is committed meanwhile queues up behind it.
+ */
+export class Applier {
+  readonly #core: RaftCore;
+  readonly #machine: StateMachine;
+  readonly #observer: Observer;
+  readonly #resume: () => void;
+  #queue: Entry[] = [];
+  #head = 0;
+  #decoded: CommittedEntry | undefined;
+  #preparing = false;
+  #applied: Index;
+  #cluster: ClusterState;
+
+  /** @param resume called when a load that stopped the queue has ended */
+  constructor(core: RaftCore, machine: StateMachine, observer: Observer, resume: () => void) {
+    this.#core = core;
+    this.#machine = machine;
+    this.#observer = observer;
+    this.#resume = resume;
+    this.#applied = machine.applied().index;
+    this.#cluster = machine.cluster() ?? { conf: core.conf, members: [] };
+  }
+
+  get applied(): Index {
+    return this.#applied;
+  }
+
+  get cluster(): ClusterState {
+    return this.#cluster;
+  }
+
+  /** Entries that wait for the state machine. */
+  get backlog(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  push(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#queue.push(entry);
+  }
+
+  /** Applies what is ready. @returns whether anything was applied */
+  run(): boolean {
+    const before = this.#applied;
+    while (this.#head < this.#queue.length && !this.#preparing) {
+      const entry = this.#queue[this.#head]!;
+      invariant(entry.index === this.#applied + 1, 'entries apply without a gap', {
+        index: entry.index,
+        applied: this.#applied,
+      });
+      if (!this.#applyOne(entry)) break;
+      this.#head++;
+      this.#decoded = undefined;
+      this.#applied = entry.index;
+    }
+    if (this.#head === this.#queue.length) {
+      this.#queue = [];
+      this.#head = 0;
+    }
+    if (this.#applied === before) return false;
+    this.#core.applied(this.#applied);
+    this.#observer({ type: 'applied', index: this.#applied });
+    return true;
+  }
+
+  /** A snapshot has become the state: what was queued before it is in it. */
+  installed(index: Index): void {
+    this.#queue = [];
+    this.#head = 0;
+    this.#decoded = undefined;
+    this.#preparing = false;
+    this.#applied = index;
+    const cluster = this.#machine.cluster();
+    invariant(cluster !== undefined, 'a snapshot carries the cluster');
+    this.#cluster = cluster;
+    this.#core.applied(index);
+    this.#observer({ type: 'conf', index, conf: cluster.conf });
+  }
+
+  #applyOne(entry: Entry): boolean {
+    if (entry.kind === 'conf') {
+      this.#applyConf(entry);
+      return true;
+    }
+    this.#decoded ??= decode(entry);
+    const decoded = this.#decoded;
+    // The callback may come after a snapshot has replaced the queue: it then speaks of an entry that no longer waits.
+    const ready = this.#machine.prepare(decoded, () => {
+      if (this.#decoded !== decoded) return;
+      this.#preparing = false;
+      this.#resume();
+    });
+    if (!ready) {
+      this.#preparing = true;
+      return false;
+    }
+    this.#machine.apply(decoded);
+    return true;
+  }
+
+  #applyConf(entry: Entry): void {
+    const { change, context } = decodeConfChange(entry.data);
+    const resolved = resolveIds(change, entry.index);
+    const conf = this.#core.applyConfChange(resolved, entry.index);
+    this.#cluster = { conf, members: nextMembers(this.#cluster.members, resolved, context, conf) };
+    this.#machine.applyCluster({ index: entry.index, term: entry.term }, this.#cluster);
+    this.#observer({ type: 'conf', index: entry.index, conf });
+  }
+}
+
+function decode(entry: Entry): CommittedEntry {
+  const { index, term } = entry;
+  if (entry.kind === 'empty') return { index, term, stampMs: 0, wallMs: 0, commands: noCommands };
+  return { index, term, ...decodeEntryBatch(entry.data) };
+}

@@ -1,0 +1,68 @@
+import { commandOverheadBytes } from './entry-batch.js';
+
+/** How many commands and bytes one entry, and one forwarded list, may hold. */
+export interface BatchLimits {
+  readonly entryBytes: number;
+  readonly entryCommands: number;
+}
+
+/**
+ * Commands that wait for the end of the turn, own and forwarded ones, in the order in which they came.
+ *
+ * Bounded by bytes: beyond the bound nothing more is taken, and whoever submitted sends again later (the session keeps order).
+ */
+export class ProposalQueue {
+  readonly #limits: BatchLimits;
+  readonly #bytesMax: number;
+  #commands: Uint8Array[] = [];
+  #head = 0;
+  #bytes = 0;
+
+  constructor(limits: BatchLimits, bytesMax: number) {
+    this.#limits = limits;
+    this.#bytesMax = bytesMax;
+  }
+
+  get length(): number {
+    return this.#commands.length - this.#head;
+  }
+
+  get full(): boolean {
+    return this.#bytes >= this.#bytesMax;
+  }
+
+  push(commands: readonly Uint8Array[]): boolean {
+    if (this.full) return false;
+    for (const command of commands) {
+      this.#commands.push(command);
+      this.#bytes += command.length + commandOverheadBytes;
+    }
+    return true;
+  }
+
+  /** The next batch within the limits; one command always fits. Empty when nothing waits. */
+  take(): Uint8Array[] {
+    const batch: Uint8Array[] = [];
+    let bytes = 0;
+    while (this.#head < this.#commands.length && batch.length < this.#limits.entryCommands) {
+      const command = this.#commands[this.#head]!;
+      const cost = command.length + commandOverheadBytes;
+      if (batch.length > 0 && bytes + cost > this.#limits.entryBytes) break;
+      batch.push(command);
+      bytes += cost;
+      this.#head++;
+    }
+    this.#bytes -= bytes;
+    if (this.#head === this.#commands.length) {
+      this.#commands = [];
+      this.#head = 0;
+    }
+    return batch;
+  }
+
+  clear(): void {
+    this.#commands = [];
+    this.#head = 0;
+    this.#bytes = 0;
+  }
+}

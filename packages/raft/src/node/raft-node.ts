@@ -1,0 +1,504 @@
+import { CoterieError, InvariantError } from '@coterie/errors';
+import { defaultCoreConfig } from '../core/config.js';
+import { encodeConfChange } from '../core/conf-change.js';
+import { RaftCore } from '../core/core.js';
+import type { Index, Message, NodeId, SnapshotMeta } from '../core/messages.js';
+import type {
+  AppendBatch,
+  ConfChange,
+  CoreConfig,
+  CoreStatus,
+  ProposeResult,
+  Random,
+  Ready,
+  Role,
+} from '../core/ready.js';
+import type { Clock, TurnScheduler, WallClock } from '../ports/clock.js';
+import type { LoadedLog, LogStorage } from '../ports/log-storage.js';
+import type { Observer } from '../ports/observer.js';
+import type { ClusterState, StateMachine } from '../ports/state-machine.js';
+import type { SnapshotSink, Transport, UnreachableReason } from '../ports/transport.js';
+import { Applier } from './applier.js';
+import { decodeCommandList, encodeCommandList, encodeEntryBatch } from './entry-batch.js';
+import { LogTime } from './log-time.js';
+import { encodeMemberContext } from './member-records.js';
+import { electionTicks, type NodeOptions } from './options.js';
+import { ProposalQueue } from './proposals.js';
+import { ReadQueue, type ReadWaiter } from './reads.js';
+import { SnapshotTransfers } from './snapshot-transfers.js';
+import { Ticker } from './ticker.js';
+
+/** Everything a {@link RaftNode} stands on. All of it comes in through small interfaces; nothing else is read. */
+export interface NodeParts {
+  readonly id: NodeId;
+  readonly options: NodeOptions;
+  /** Overrides of the core's own defaults. */
+  readonly core?: Partial<CoreConfig>;
+  readonly loaded: LoadedLog;
+  readonly storage: LogStorage;
+  readonly machine: StateMachine;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly wall: WallClock;
+  readonly turns: TurnScheduler;
+  readonly random: Random;
+  readonly observer: Observer;
+}
+
+/** Turns of effects that one event may cause before the loop is given back. */
+const passesMax = 1000;
+
+/**
+ * The driver of one member: turns events (messages, ticks, commands, finished syncs) into steps of the core, and what the core wants
+ * done into calls of the transport, the log and the state machine.
+ *
+ * Nothing here waits: everything asynchronous comes back as a callback, so that a simulator owns every interleaving.
+ */
+export class RaftNode {
+  readonly #parts: NodeParts;
+  readonly #core: RaftCore;
+  readonly #applier: Applier;
+  readonly #reads: ReadQueue;
+  readonly #proposals: ProposalQueue;
+  readonly #logTime: LogTime;
+  readonly #snapshots: SnapshotTransfers;
+  readonly #ticker: Ticker;
+  readonly #outbox = new Map<NodeId, Message[]>();
+  readonly #appendStarted: number[] = [];
+  #pendingInstall:
+    { readonly seq: number; readonly meta: SnapshotMeta; readonly settle: (ok: boolean) => void } | undefined;
+  #installWaiter: ((ok: boolean) => void) | undefined;
+  #checkpoints: { readonly previous?: CheckpointMark; readonly last?: CheckpointMark } = {};
+  #campaignTimer: unknown;
+  #turnWaiting = false;
+  #pumping = false;
+  #tick = 0;
+  #stopped = false;
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts;
+    const { loaded, machine, options } = parts;
+    const applied = machine.applied();
+    this.#core = new RaftCore({
+      id: parts.id,
+      config: { ...defaultCoreConfig, electionTicks: electionTicks(options), heartbeatTicks: 1, ...parts.core },
+      random: parts.random,
+      // The commit index is not synced by itself, so after a crash it may be behind what the checkpoint has applied.
+      hardState: { ...loaded.hardState, commit: Math.max(loaded.hardState.commit, applied.index) },
+      conf: machine.cluster()?.conf ?? loaded.conf ?? emptyConf,
+      start: loaded.start,
+      entries: loaded.entries,
+      applied: applied.index,
+    });
+    this.#applier = new Applier(this.#core, machine, parts.observer, () => this.#event(() => undefined));
+    this.#reads = new ReadQueue(options.reads);
+    this.#proposals = new ProposalQueue(options, options.queueBytes);
+    this.#logTime = new LogTime(parts.clock);
+    this.#snapshots = new SnapshotTransfers(
+      {
+        machine,
+        transport: parts.transport,
+        observer: parts.observer,
+        clock: parts.clock,
+        sent: (to, ok) => this.#event(() => this.#core.reportSnapshot(to, ok)),
+        received: (meta, from) => this.#restore(meta, from),
+      },
+      options.snapshotTransferMs,
+    );
+    machine.attach({
+      checkpointed: (at) => this.#event(() => this.#checkpointed(at)),
+      failed: (error) => this.#fail(error),
+    });
+    // What was loaded is what the disk held: all of it is durable.
+    machine.logDurable(loaded.entries.at(-1)?.index ?? loaded.start.index);
+    this.#ticker = new Ticker(parts.clock, parts.turns, options.heartbeatMs, () => this.#event(() => this.#onTick()));
+    parts.turns.defer(() => this.#event(() => undefined));
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- commands
+
+  /**
+   * Takes commands for the log. The leader puts everything of this turn into one entry; a follower forwards it.
+   *
+   * Best effort: a command that was taken may still be lost with a connection or a leader. Whoever submits tells retries apart by
+   * what is in the command (a session and its sequence), and sees the outcome when its own replica applies it.
+   *
+   * @returns false when nobody could take them now (no leader, or the queue is full)
+   */
+  submit(commands: readonly Uint8Array[]): boolean {
+    if (this.#stopped || this.#core.leader === 0) return false;
+    if (!this.#proposals.push(commands)) return false;
+    this.#scheduleTurn();
+    return true;
+  }
+
+  /** Commands that another member forwarded. Dropped where this member does not lead: the sender asks the next leader. */
+  receiveForwarded(bytes: Uint8Array): void {
+    if (this.#stopped || !this.#core.isLeader) return;
+    let commands: readonly Uint8Array[];
+    try {
+      commands = decodeCommandList(bytes);
+    } catch {
+      return;
+    }
+    if (this.#proposals.push(commands)) this.#scheduleTurn();
+  }
+
+  /** Waits until a read of the own state machine is linearizable. `settle` is called once, never from inside this call's own turn. */
+  read(waiter: ReadWaiter): void {
+    if (this.#stopped) {
+      waiter.settle(new CoterieError('ERR_CLOSED', { message: 'the member has stopped' }), 0);
+      return;
+    }
+    this.#reads.add(waiter);
+    this.#scheduleTurn();
+  }
+
+  /**
+   * Proposes a membership change; it takes effect when it is applied. A step with id 0 adds a member under the index of the entry.
+   *
+   * @param records for each step the record of the member that it adds
+   */
+  changeMembership(change: ConfChange, records: readonly (Uint8Array | undefined)[]): ProposeResult {
+    let result: ProposeResult = { ok: false, reason: 'noLeader' };
+    this.#event(() => {
+      result = this.#core.proposeConfChange(encodeConfChange(change, encodeMemberContext(records)));
+    });
+    return result;
+  }
+
+  /** Hands leadership to a voter; it first catches up. @returns false when this member does not lead or `to` is no voter */
+  transferLeadership(to: NodeId): boolean {
+    let taken = false;
+    this.#event(() => {
+      taken = this.#core.transferLeadership(to);
+    });
+    return taken;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- network
+
+  receive(messages: readonly Message[]): void {
+    this.#event(() => {
+      for (const message of messages) this.#core.step(message);
+    });
+  }
+
+  receiveSnapshot(from: NodeId, meta: SnapshotMeta): Promise<SnapshotSink> {
+    return this.#snapshots.receive(from, meta);
+  }
+
+  /**
+   * A member cannot be reached. When it is our leader, its process is likely gone: forget it and ask for votes after a short jitter
+   * instead of waiting out the election timeout. Pre-vote keeps that safe: whoever still hears the leader refuses.
+   */
+  unreachable(id: NodeId, reason?: UnreachableReason): void {
+    this.#event(() => {
+      this.#core.reportUnreachable(id);
+      // Dropped messages or a broken link say nothing of the process behind it; a refused dial does.
+      if (reason !== undefined && reason !== 'refused') return;
+      if (id !== this.#core.leader || this.#core.role !== 'follower') return;
+      this.#core.forgetLeader();
+      this.#campaignSoon();
+    });
+  }
+
+  // --------------------------------------------------------------------------------------------------------------- status
+
+  status(): CoreStatus {
+    return this.#core.status();
+  }
+
+  get leader(): NodeId {
+    return this.#core.leader;
+  }
+
+  get term(): number {
+    return this.#core.term;
+  }
+
+  get isLeader(): boolean {
+    return this.#core.isLeader;
+  }
+
+  get appliedIndex(): Index {
+    return this.#applier.applied;
+  }
+
+  get commitIndex(): Index {
+    return this.#core.commit;
+  }
+
+  get cluster(): ClusterState {
+    return this.#applier.cluster;
+  }
+
+  /** Log time now, on a leader that may stamp. */
+  logTimeMs(): number | undefined {
+    return this.#core.isLeader ? this.#logTime.now() : undefined;
+  }
+
+  /** Whether commands would be refused because the queue is full. */
+  get overloaded(): boolean {
+    return this.#proposals.full;
+  }
+
+  /**
+   * Stops at once: no tick, no message, no callback after it. Reads that wait are refused. The parts (storage, machine, transport)
+   * are the caller's to close.
+   */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#ticker.stop();
+    this.#cancelCampaign();
+    this.#snapshots.close();
+    this.#proposals.clear();
+    this.#installWaiter?.(false);
+    this.#pendingInstall?.settle(false);
+    this.#reads.fail(new CoterieError('ERR_CLOSED', { message: 'the member has stopped' }));
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ the turn
+
+  #scheduleTurn(): void {
+    if (this.#turnWaiting) return;
+    this.#turnWaiting = true;
+    this.#parts.turns.defer(() => {
+      this.#turnWaiting = false;
+      this.#event(() => this.#flushTurn());
+    });
+  }
+
+  /** Everything that enters goes through here: a fault inside stops this member and never reaches whoever called. */
+  #event(work: () => void): void {
+    if (this.#stopped) return;
+    try {
+      work();
+      if (!this.#pumping) this.#pump();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** What gathered during the turn: one entry of all commands on a leader, one frame to the leader elsewhere; one read round. */
+  #flushTurn(): void {
+    if (this.#core.isLeader) this.#proposeBatch();
+    else this.#forwardBatch();
+    if (this.#reads.gathering > 0 && this.#core.leader !== 0) this.#core.readIndex(this.#reads.open(this.#tick));
+  }
+
+  #proposeBatch(): void {
+    if (this.#proposals.length === 0 || !this.#logTime.ready(this.#core.term)) return;
+    const stampMs = this.#logTime.now();
+    if (stampMs === undefined) return;
+    const commands = this.#proposals.take();
+    // A refusal (quota, transfer) loses the commands here; their session sends them again, in order.
+    this.#core.propose([encodeEntryBatch({ stampMs, wallMs: this.#parts.wall.wallMs(), commands })]);
+    if (this.#proposals.length > 0) this.#scheduleTurn();
+  }
+
+  #forwardBatch(): void {
+    const leader = this.#core.leader;
+    if (leader === 0) {
+      this.#proposals.clear();
+      return;
+    }
+    while (this.#proposals.length > 0)
+      this.#parts.transport.sendBytes(leader, encodeCommandList(this.#proposals.take()));
+  }
+
+  #pump(): void {
+    this.#pumping = true;
+    try {
+      let passes = 0;
+      do {
+        while (this.#core.hasReady()) this.#perform(this.#core.ready());
+        if (++passes > passesMax) {
+          this.#scheduleTurn();
+          break;
+        }
+      } while (this.#applyCommitted() || this.#core.hasReady());
+      this.#flushOutbox();
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #applyCommitted(): boolean {
+    if (!this.#applier.run()) return false;
+    if (this.#core.isLeader && !this.#logTime.ready(this.#core.term) && this.#appliedOwnTerm()) {
+      this.#logTime.begin(this.#core.term, this.#parts.machine.logTimeMs());
+      if (this.#proposals.length > 0) this.#scheduleTurn();
+    }
+    this.#reads.applied(this.#applier.applied);
+    return true;
+  }
+
+  #appliedOwnTerm(): boolean {
+    return this.#core.termAt(this.#applier.applied) === this.#core.term;
+  }
+
+  #perform(ready: Ready): void {
+    if (ready.soft !== undefined) this.#roleChanged(ready.soft);
+    for (const message of ready.send) {
+      const waiting = this.#outbox.get(message.to);
+      if (waiting === undefined) this.#outbox.set(message.to, [message]);
+      else waiting.push(message);
+    }
+    if (ready.append !== undefined) this.#append(ready.append);
+    if (ready.committed.length > 0) this.#applier.push(ready.committed);
+    if (ready.reads.length > 0) {
+      this.#reads.answered(ready.reads);
+      this.#reads.applied(this.#applier.applied);
+    }
+    for (const to of ready.snapshotsTo) this.#snapshots.begin(to);
+  }
+
+  /** One frame a member a turn. */
+  #flushOutbox(): void {
+    if (this.#outbox.size === 0) return;
+    for (const [to, messages] of this.#outbox) this.#parts.transport.send(to, messages);
+    this.#outbox.clear();
+  }
+
+  #roleChanged(soft: { readonly leader: NodeId; readonly role: Role; readonly term: number }): void {
+    this.#logTime.end();
+    if (soft.leader !== 0) this.#cancelCampaign();
+    // Waiting commands were meant for another leader, or for nobody. Their sessions send them again in order; forwarding a part of
+    // them now could only let later ones overtake earlier ones.
+    this.#proposals.clear();
+    this.#reads.retry(Infinity);
+    if (this.#reads.gathering > 0) this.#scheduleTurn();
+    this.#parts.observer({ type: 'role', ...soft });
+  }
+
+  // ----------------------------------------------------------------------------------------------------------------- log
+
+  #append(batch: AppendBatch): void {
+    this.#appendStarted.push(this.#parts.clock.now());
+    if (batch.snapshot !== undefined) this.#installAfter(batch.seq, batch.snapshot);
+    const last = batch.entries.at(-1)?.index;
+    this.#parts.storage.append(batch, (error) => {
+      if (error !== undefined) {
+        this.#fail(error);
+        return;
+      }
+      this.#event(() => this.#durable(batch.seq, last));
+    });
+  }
+
+  #durable(seq: number, last: Index | undefined): void {
+    this.#appendStarted.shift();
+    const install = this.#pendingInstall;
+    if (install?.seq === seq) {
+      // The mark is durable: now, and not before, the received state may become the current one.
+      this.#pendingInstall = undefined;
+      this.#parts.machine.installSnapshot(install.meta);
+      this.#applier.installed(install.meta.index);
+      this.#parts.observer({ type: 'snapshot', action: 'installed', peer: this.#parts.id, index: install.meta.index });
+      this.#reads.applied(this.#applier.applied);
+      install.settle(true);
+    }
+    if (last !== undefined) this.#parts.machine.logDurable(last);
+    this.#core.appendDurable(seq);
+  }
+
+  #restore(meta: SnapshotMeta, from: NodeId): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (this.#stopped) {
+        resolve(false);
+        return;
+      }
+      this.#installWaiter = resolve;
+      this.#event(() => {
+        if (this.#core.restoreSnapshot(meta, from)) return;
+        this.#installWaiter = undefined;
+        resolve(false);
+      });
+    });
+  }
+
+  #installAfter(seq: number, meta: SnapshotMeta): void {
+    const settle = this.#installWaiter ?? (() => undefined);
+    this.#installWaiter = undefined;
+    this.#pendingInstall = { seq, meta, settle };
+  }
+
+  #checkpointed(at: CheckpointMark): void {
+    const previous = this.#checkpoints.last;
+    this.#checkpoints = { ...(previous === undefined ? {} : { previous }), last: at };
+    this.#release();
+  }
+
+  /**
+   * The log behind the *previous* checkpoint goes: if the newest one turns out damaged the older one and the log still make the
+   * state. A transfer in flight holds the log from its snapshot on, or the follower would need another one at once.
+   */
+  #release(): void {
+    const { previous } = this.#checkpoints;
+    if (previous === undefined) return;
+    const held = this.#snapshots.heldFrom;
+    if (held !== undefined && held < previous.index) return;
+    this.#parts.storage.release(previous);
+    this.#core.compact(previous.index);
+  }
+
+  // --------------------------------------------------------------------------------------------------------------- ticks
+
+  #onTick(): void {
+    this.#tick++;
+    this.#reads.sweep();
+    this.#snapshots.sweep();
+    if (this.#diskStalled()) {
+      // A leader that cannot write must not hold the cluster with its heartbeats (etcd issue 13527), and a member that cannot write
+      // is no candidate: its clock stands still until the disk is back.
+      if (this.#core.isLeader) this.#core.stepDown();
+      return;
+    }
+    this.#core.tick();
+    const lostAfter = electionTicks(this.#parts.options);
+    this.#reads.retry(this.#tick - lostAfter);
+    if (this.#reads.gathering > 0) this.#scheduleTurn();
+  }
+
+  #diskStalled(): boolean {
+    const oldest = this.#appendStarted[0];
+    return oldest !== undefined && this.#parts.clock.now() - oldest > this.#parts.options.electionTimeoutMs;
+  }
+
+  #campaignSoon(): void {
+    if (this.#campaignTimer !== undefined) return;
+    // Within one heartbeat and a half: long enough that two followers seldom ask at once, short against the election timeout.
+    const jitterMs = 5 + this.#parts.random.nextInt(Math.max(1, Math.ceil(this.#parts.options.heartbeatMs * 1.5)));
+    this.#campaignTimer = this.#parts.clock.setInterval(() => {
+      this.#cancelCampaign();
+      this.#event(() => {
+        if (this.#core.leader === 0 && !this.#diskStalled()) this.#core.campaign();
+      });
+    }, jitterMs);
+  }
+
+  #cancelCampaign(): void {
+    if (this.#campaignTimer === undefined) return;
+    this.#parts.clock.clearInterval(this.#campaignTimer);
+    this.#campaignTimer = undefined;
+  }
+
+  #fail(error: Error): void {
+    if (this.#stopped) return;
+    this.stop();
+    const shown =
+      error instanceof InvariantError || !(error instanceof CoterieError)
+        ? new CoterieError('ERR_CORRUPT', { message: `the member stopped itself: ${error.message}`, cause: error })
+        : error;
+    this.#parts.observer({ type: 'failed', error: shown });
+  }
+}
+
+interface CheckpointMark {
+  readonly index: Index;
+  readonly term: number;
+}
+
+const emptyConf = { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };

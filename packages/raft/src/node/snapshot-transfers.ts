@@ -1,0 +1,115 @@
+import type { Index, NodeId, SnapshotMeta } from '../core/messages.js';
+import type { Clock } from '../ports/clock.js';
+import type { Observer } from '../ports/observer.js';
+import type { StateMachine } from '../ports/state-machine.js';
+import type { SnapshotSink, Transport } from '../ports/transport.js';
+
+/** What the transfers need of their node. */
+export interface TransferHost {
+  readonly machine: StateMachine;
+  readonly transport: Transport;
+  readonly observer: Observer;
+  readonly clock: Clock;
+  /** The transfer ended; the core goes on probing. */
+  sent(to: NodeId, ok: boolean): void;
+  /** A received snapshot is durable beside the running state. @returns whether it becomes the state */
+  received(meta: SnapshotMeta, from: NodeId): Promise<boolean>;
+}
+
+interface Sending {
+  readonly abort: AbortController;
+  readonly startedMs: number;
+  index: Index | undefined;
+}
+
+/** Snapshots on their way to others, one a member, and the one that is being received. */
+export class SnapshotTransfers {
+  readonly #host: TransferHost;
+  readonly #transferMs: number;
+  readonly #sending = new Map<NodeId, Sending>();
+  #receiving: NodeId | undefined;
+  #closed = false;
+
+  constructor(host: TransferHost, transferMs: number) {
+    this.#host = host;
+    this.#transferMs = transferMs;
+  }
+
+  /** The first index that a transfer in flight still needs behind it; the log from there on must stay. */
+  get heldFrom(): Index | undefined {
+    let held: Index | undefined;
+    for (const { index } of this.#sending.values())
+      if (index !== undefined && (held === undefined || index < held)) held = index;
+    return held;
+  }
+
+  begin(to: NodeId): void {
+    if (this.#closed || this.#sending.has(to)) return;
+    const sending: Sending = { abort: new AbortController(), startedMs: this.#host.clock.now(), index: undefined };
+    this.#sending.set(to, sending);
+    void this.#send(to, sending);
+  }
+
+  /** Ends transfers that take longer than allowed: the log cannot be held for ever for a member that does not keep up. */
+  sweep(): void {
+    const now = this.#host.clock.now();
+    for (const sending of this.#sending.values()) if (now - sending.startedMs > this.#transferMs) sending.abort.abort();
+  }
+
+  async receive(from: NodeId, meta: SnapshotMeta): Promise<SnapshotSink> {
+    if (this.#closed || this.#receiving !== undefined) throw new Error('another snapshot is being received');
+    this.#receiving = from;
+    const free = (): void => {
+      this.#receiving = undefined;
+    };
+    let inner: SnapshotSink;
+    try {
+      inner = await this.#host.machine.receiveSnapshot(meta);
+    } catch (error) {
+      free();
+      throw error;
+    }
+    return {
+      get offset() {
+        return inner.offset;
+      },
+      write: (chunk) => inner.write(chunk),
+      commit: async () => {
+        try {
+          await inner.commit();
+          if (!(await this.#host.received(meta, from))) await inner.abort();
+        } finally {
+          free();
+        }
+      },
+      abort: () => inner.abort().finally(free),
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const sending of this.#sending.values()) sending.abort.abort();
+  }
+
+  async #send(to: NodeId, sending: Sending): Promise<void> {
+    const { machine, transport, observer } = this.#host;
+    let ok = false;
+    try {
+      const { meta, source } = await machine.openSnapshot();
+      sending.index = meta.index;
+      try {
+        ok = (await transport.sendSnapshot(to, meta, source, { signal: sending.abort.signal })) === 'ok';
+      } finally {
+        await source.close();
+      }
+    } catch {
+      // A transfer that fails is reported to the core, which probes again and asks for another one: nothing is lost but time.
+      ok = false;
+    } finally {
+      this.#sending.delete(to);
+    }
+    if (this.#closed) return;
+    observer({ type: 'snapshot', action: ok ? 'sent' : 'failed', peer: to, index: sending.index ?? 0 });
+    this.#host.sent(to, ok);
+  }
+}
