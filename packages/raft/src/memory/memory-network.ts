@@ -155,8 +155,7 @@ export class MemoryNetwork {
     const [from, to] = [sender.handler.self.id, receiver.handler.self.id];
     return new Promise((resolve) => {
       this.#schedule(drawLatency(this.#random, this.#faults), () => {
-        const standing =
-          this.#nodes.get(from) === sender && this.#nodes.get(to) === receiver && this.#meets(sender, to);
+        const standing = this.#nodes.get(from) === sender && this.#nodes.get(to) === receiver && meet(sender, receiver);
         resolve(standing && !this.#cuts.has(way(from, to)) && !this.#cuts.has(way(to, from)));
       });
     });

@@ -1,0 +1,15 @@
+/**
+ * Conformance suites for authors of transports and storages.
+ *
+ * @packageDocumentation
+ * @example
+ * ```ts
+ * import { MemoryNetwork } from '@coterie/raft';
+ * import { transportSuite } from '@coterie/raft/testing';
+ *
+ * const network = new MemoryNetwork();
+ * const suite = transportSuite(async () => network.transport());
+ * for (const { run } of suite.tests) await run();
+ * ```
+ */
+export { transportSuite, type Suite, type TransportSuiteOptions } from './transport-suite.js';
