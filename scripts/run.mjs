@@ -26,6 +26,10 @@ const tasks = {
   build: async () => 0,
   test: program('node_modules/vitest/vitest.mjs', 'run'),
   check: () => check(root),
+  format: async () => {
+    await program('scripts/tidy/wrap-comments.mjs')([]);
+    return program('node_modules/prettier/bin/prettier.cjs', '--write', '--log-level=warn', '.')([]);
+  },
   demo: program('examples/dist/demo/main.js'),
   sim: program('packages/coterie/dist/testing/sim-cli.js'),
   bench: program('benchmarks/dist/main.js'),

@@ -17,11 +17,15 @@ const viaPort =
   'takes the place of a port (Clock, Random, WallClock): name the file in eslint.config.js if it implements one';
 const equalEverywhere = 'this code runs on every member and must end equal everywhere';
 
-/** @param {string[]} names @param {string} message */
+/** @param {string[]} names @param {string} message @returns {import('eslint').Linter.RuleEntry} */
 const globals = (names, message) => ['error', ...names.map((name) => ({ name, message }))];
-/** Reached through the global object, it is the same thing. @param {string[]} names @param {string} message */
+/**
+ * Reached through the global object, it is the same thing.
+ *
+ * @param {string[]} names
+ * @param {string} message
+ */
 const properties = (names, message) => [
-  'error',
   { object: 'Math', property: 'random', message },
   ...['globalThis', 'global'].flatMap((object) => names.map((property) => ({ object, property, message }))),
 ];
@@ -32,6 +36,7 @@ const ambient = ['performance', 'crypto', ...timers];
 export const throughPorts = {
   'no-restricted-globals': globals(ambient, viaPort),
   'no-restricted-properties': [
+    'error',
     ...properties([...ambient, 'Date'], viaPort),
     { object: 'Date', property: 'now', message: viaPort },
     { object: 'process', property: 'hrtime', message: viaPort },
@@ -65,7 +70,7 @@ const state = ['Date', 'process', 'queueMicrotask', 'fetch', 'WebSocket', 'Messa
 /** Like {@link deterministic}, where the contract of the file has promises at its edges. @type {import('eslint').Linter.RulesRecord} */
 export const deterministicEdge = {
   'no-restricted-globals': globals(state, equalEverywhere),
-  'no-restricted-properties': properties(state, equalEverywhere),
+  'no-restricted-properties': ['error', ...properties(state, equalEverywhere)],
   'no-restricted-syntax': ['error'],
   'no-restricted-imports': ['error', { patterns: [{ group: ['node:*'], message: equalEverywhere }] }],
 };
