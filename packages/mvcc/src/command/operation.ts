@@ -85,13 +85,29 @@ export type OperationResult =
   | { readonly kind: 'get'; readonly entry?: RawEntry }
   | ({ readonly kind: 'range'; readonly revision: number } & RawRange)
   | { readonly kind: 'add'; readonly value: number }
-  | { readonly kind: 'txn'; readonly revision: number; readonly succeeded: boolean; readonly results: readonly OperationResult[] };
+  | {
+      readonly kind: 'txn';
+      readonly revision: number;
+      readonly succeeded: boolean;
+      readonly results: readonly OperationResult[];
+    };
 
 /** The result of a write. `revision` is the store's revision right after the command. */
 export type WriteResult =
   | { readonly kind: 'put'; readonly ok: true; readonly revision: number; readonly prev?: RawEntry }
-  | { readonly kind: 'delete'; readonly ok: true; readonly revision: number; readonly deleted: number; readonly prev?: readonly RawEntry[] }
+  | {
+      readonly kind: 'delete';
+      readonly ok: true;
+      readonly revision: number;
+      readonly deleted: number;
+      readonly prev?: readonly RawEntry[];
+    }
   | { readonly kind: 'put' | 'delete'; readonly ok: false; readonly revision: number; readonly current?: RawEntry }
   | { readonly kind: 'add'; readonly ok: boolean; readonly revision: number; readonly value: number }
-  | { readonly kind: 'txn'; readonly revision: number; readonly succeeded: boolean; readonly results: readonly OperationResult[] }
+  | {
+      readonly kind: 'txn';
+      readonly revision: number;
+      readonly succeeded: boolean;
+      readonly results: readonly OperationResult[];
+    }
   | { readonly kind: 'compact'; readonly revision: number };

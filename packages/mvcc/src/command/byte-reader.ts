@@ -1,0 +1,96 @@
+import { CoterieError } from '@coterie/errors';
+
+/**
+ * Reads what a `ByteWriter` wrote.
+ *
+ * The bytes may be anything: every read is checked against the end, every number against the safe integers, and whatever is wrong is
+ * ERR_CORRUPT. Values are views into the bytes.
+ */
+export class ByteReader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  u8(): number {
+    const value = this.#bytes[this.#at];
+    if (value === undefined) throw corrupt('it ends too early');
+    this.#at++;
+    return value;
+  }
+
+  u48(): number {
+    this.#need(6);
+    const value = this.#bytes.readUIntBE(this.#at, 6);
+    this.#at += 6;
+    return value;
+  }
+
+  f64(): number {
+    this.#need(8);
+    const value = this.#bytes.readDoubleLE(this.#at);
+    this.#at += 8;
+    return value;
+  }
+
+  /** @param max the largest value that makes sense here */
+  uint(max = Number.MAX_SAFE_INTEGER): number {
+    let value = 0;
+    let scale = 1;
+    // Eight groups of seven bits hold every safe integer.
+    for (let group = 0; group < 8; group++) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (value > max) throw corrupt(`the number ${value} is above ${max}`);
+        return value;
+      }
+      scale *= 128;
+    }
+    throw corrupt('a number has no end');
+  }
+
+  int(): number {
+    const negative = this.u8();
+    if (negative > 1) throw corrupt(`a sign is ${negative}`);
+    const value = this.uint();
+    return negative === 1 ? -value : value;
+  }
+
+  text(maxLength: number): string {
+    const length = this.uint(maxLength);
+    this.#need(length);
+    const start = this.#at;
+    this.#at += length;
+    return this.#bytes.toString('latin1', start, this.#at);
+  }
+
+  /** A view into what is read. */
+  bytes(maxLength: number): Uint8Array {
+    const length = this.uint(maxLength);
+    this.#need(length);
+    const start = this.#at;
+    this.#at += length;
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + start, length);
+  }
+
+  /** @throws CoterieError ERR_CORRUPT when bytes are left */
+  end(): void {
+    if (this.left !== 0) throw corrupt(`${this.left} bytes are left behind its end`);
+  }
+
+  #need(length: number): void {
+    if (length > this.left) throw corrupt(`${length} bytes are wanted and ${this.left} are left`);
+  }
+}
+
+/** The one way in which decoding fails. */
+export function corrupt(what: string): CoterieError {
+  return new CoterieError('ERR_CORRUPT', { message: `the bytes are damaged or of an unknown format: ${what}` });
+}
