@@ -9,7 +9,11 @@ export class InvariantError extends Error {
  * @param context numbers that explain the break; rendered into the message
  * @throws InvariantError
  */
-export function invariant(condition: unknown, claim: string, context?: Readonly<Record<string, unknown>>): asserts condition {
+export function invariant(
+  condition: unknown,
+  claim: string,
+  context?: Readonly<Record<string, unknown>>,
+): asserts condition {
   if (condition) return;
   throw new InvariantError(`invariant broken: ${claim}${context === undefined ? '' : ` ${JSON.stringify(context)}`}`);
 }
