@@ -20,6 +20,9 @@
  * await transport.close();
  * ```
  */
+export { decodeConfChange, encodeConfChange } from './core/conf-change.js';
+export { defaultCoreConfig, validateCoreConfig } from './core/config.js';
+export { RaftCore } from './core/core.js';
 export type * from './core/messages.js';
 export type * from './core/ready.js';
 export type * from './ports/clock.js';

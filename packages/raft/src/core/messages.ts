@@ -58,7 +58,12 @@ export type Message = Head &
       }
     | { readonly type: 'heartbeat'; readonly commit: Index; readonly context: number }
     | { readonly type: 'heartbeatResponse'; readonly context: number }
-    | { readonly type: 'vote' | 'preVote'; readonly lastIndex: Index; readonly lastTerm: Term; readonly transfer?: boolean }
+    | {
+        readonly type: 'vote' | 'preVote';
+        readonly lastIndex: Index;
+        readonly lastTerm: Term;
+        readonly transfer?: boolean;
+      }
     | { readonly type: 'voteResponse' | 'preVoteResponse'; readonly reject: boolean }
     | { readonly type: 'propose'; readonly entries: readonly Entry[] }
     | { readonly type: 'readIndex' | 'readIndexResponse'; readonly context: number; readonly index?: Index }

@@ -69,7 +69,9 @@ export type RefusalReason =
   | 'pending'
   | 'inJoint'
   | 'notInJoint'
-  | 'notCurrentTerm';
+  | 'notCurrentTerm'
+  /** The change would leave no voter. */
+  | 'noVoters';
 
 export type ProposeResult =
   | { readonly ok: true; readonly term: Term; readonly index: Index }
@@ -83,6 +85,13 @@ export interface ProgressStatus {
   readonly next: Index;
   readonly recentActive: boolean;
   readonly learner: boolean;
+  /** Nothing more is sent until something is heard from it. */
+  readonly paused: boolean;
+  readonly inflightMessages: number;
+  readonly inflightBytes: number;
+  readonly inflightFull: boolean;
+  /** While `state` is `snapshot`: how far the snapshot on its way may reach; else 0. */
+  readonly pendingSnapshot: Index;
 }
 
 export interface CoreStatus {
@@ -125,6 +134,11 @@ export interface CoreConfig {
   /** Bytes of committed entries in one Ready; one entry always fits. */
   readonly maxCommittedBytes: number;
   readonly group: number;
+  /**
+   * Take membership changes into the log without checking them against the configuration in force. Only for a host that makes sure
+   * itself that one change is applied before it proposes the next; default false.
+   */
+  readonly trustConfChanges?: boolean;
 }
 
 /** What the core starts from: exactly what was durable. */

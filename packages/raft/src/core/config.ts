@@ -1,0 +1,71 @@
+import { CoterieError } from '@coterie/errors';
+import type { CoreConfig } from './ready.js';
+
+/** No more append messages than this may be in flight to one follower, whatever the configuration says. */
+const inflightMessagesMax = 2 ** 31 - 1;
+
+/**
+ * The configuration a core runs with unless told otherwise: every protection on, limits that hold a peer under about 100 MiB.
+ *
+ * Ticks have no length here; the driver decides it (100 ms a tick make an election timeout of 1 to 2 s).
+ */
+export const defaultCoreConfig: CoreConfig = {
+  electionTicks: 10,
+  heartbeatTicks: 1,
+  preVote: true,
+  checkQuorum: true,
+  stepDownOnRemoval: true,
+  maxAppendBytes: 1024 * 1024,
+  // Deep pipelines only queue once batching fills the pipe (hashicorp/raft #541), so the window is by bytes first of all.
+  maxInflightMessages: 256,
+  maxInflightBytes: 16 * 1024 * 1024,
+  maxUncommittedBytes: 64 * 1024 * 1024,
+  maxCommittedBytes: 4 * 1024 * 1024,
+  group: 0,
+};
+
+const positiveFields = [
+  'electionTicks',
+  'heartbeatTicks',
+  'maxAppendBytes',
+  'maxInflightMessages',
+  'maxInflightBytes',
+  'maxUncommittedBytes',
+  'maxCommittedBytes',
+] as const;
+
+function refuse(argument: string, message: string): never {
+  throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument });
+}
+
+/**
+ * Checks a configuration.
+ *
+ * @returns the same configuration
+ * @throws CoterieError ERR_INVALID_ARGUMENT that names the field
+ */
+export function validateCoreConfig(config: CoreConfig): CoreConfig {
+  for (const field of positiveFields) {
+    const value: unknown = config[field];
+    if (!Number.isSafeInteger(value) || (value as number) <= 0) {
+      refuse(field, `${field} must be a positive integer, got ${String(value)}`);
+    }
+  }
+  // Heartbeats at or above the election timeout would let every follower campaign against a live leader.
+  if (config.electionTicks <= config.heartbeatTicks) {
+    refuse(
+      'electionTicks',
+      `electionTicks ${config.electionTicks} must exceed heartbeatTicks ${config.heartbeatTicks}`,
+    );
+  }
+  if (config.maxInflightMessages > inflightMessagesMax) {
+    refuse('maxInflightMessages', `maxInflightMessages must be at most ${inflightMessagesMax}`);
+  }
+  if (!Number.isSafeInteger(config.group) || config.group < 0) {
+    refuse('group', `group must be a non-negative integer, got ${String(config.group)}`);
+  }
+  for (const field of ['preVote', 'checkQuorum', 'stepDownOnRemoval'] as const) {
+    if (typeof config[field] !== 'boolean') refuse(field, `${field} must be a boolean`);
+  }
+  return config;
+}

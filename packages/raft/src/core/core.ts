@@ -1,0 +1,338 @@
+import { CoterieError, invariant } from '@coterie/errors';
+import { applied, applyConfChange } from './apply.js';
+import { validateCoreConfig } from './config.js';
+import { drain, hasEffects, onDurable } from './drain.js';
+import { campaign, hup, isSticky, onVoteRequest, onVoteResponse } from './election.js';
+import { hearLeader, onAppend, onHeartbeat } from './follower.js';
+import { onHeartbeatResponse, reportSnapshot, reportUnreachable, tickLeader } from './leader.js';
+import { isWellFormed } from './message-check.js';
+import type { ConfState, Index, Message, NodeId, SnapshotMeta, Term } from './messages.js';
+import { onPropose, propose, proposeConfChange } from './proposals.js';
+import { dropReads, onReadIndex, onReadIndexResponse, readIndex, tickForwardedReads } from './read-index.js';
+import type { ConfChange, CoreInit, CoreStatus, ProposeResult, Ready, Role } from './ready.js';
+import { onAppendResponse } from './replication.js';
+import { becomeFollower } from './roles.js';
+import { restoreSnapshot } from './snapshots.js';
+import { CoreState } from './state.js';
+import { maybeHandOver, transferLeadership } from './transfer.js';
+
+/**
+ * Raft as a function of its inputs: no clock, no timer, no promise, no I/O, no chance but the one that is passed in.
+ *
+ * A driver feeds it messages, ticks, proposals and the news that a write is durable or an entry applied, and after each turn drains
+ * `ready()` and does what it says. Storage is asynchronous, always: entries leave for other members while they are still on their way to
+ * the own disk, and a promise about the own disk (a vote, an acknowledgement) leaves only after `appendDurable`.
+ *
+ * Same inputs, same outputs: a simulator that owns the inputs owns every interleaving.
+ */
+export class RaftCore {
+  private readonly state: CoreState;
+
+  /**
+   * @param init what was durable when the process ended, or an empty beginning
+   * @throws CoterieError ERR_INVALID_ARGUMENT for a configuration or an id that makes no sense; ERR_CORRUPT for durable state that does
+   * not fit together (a gap in the log, a commit index beyond its end, an entry of a term that the hard state does not know)
+   */
+  constructor(init: CoreInit) {
+    validateCoreConfig(init.config);
+    if (!Number.isSafeInteger(init.id) || init.id <= 0) {
+      throw new CoterieError('ERR_INVALID_ARGUMENT', { message: `no member id: ${String(init.id)}`, argument: 'id' });
+    }
+    this.state = new CoreState(init);
+    const { lastTerm } = this.state.log;
+    if (lastTerm > init.hardState.term) {
+      // Term and log share one ordered stream, so this cannot come from a crash.
+      const message = `the log ends in term ${lastTerm}, the hard state knows ${init.hardState.term}`;
+      throw new CoterieError('ERR_CORRUPT', { message });
+    }
+  }
+
+  get id(): NodeId {
+    return this.state.id;
+  }
+
+  get role(): Role {
+    return this.state.role;
+  }
+
+  get term(): Term {
+    return this.state.term;
+  }
+
+  /** The leader of the present term; 0 when it is not known. */
+  get leader(): NodeId {
+    return this.state.leader;
+  }
+
+  get isLeader(): boolean {
+    return this.state.role === 'leader';
+  }
+
+  get commit(): Index {
+    return this.state.log.commit;
+  }
+
+  get firstIndex(): Index {
+    return this.state.log.firstIndex;
+  }
+
+  get lastIndex(): Index {
+    return this.state.log.lastIndex;
+  }
+
+  /** Bytes of data of the entries in memory. */
+  get entriesBytes(): number {
+    return this.state.log.bytes;
+  }
+
+  /** The configuration in force: of the last applied change or snapshot. */
+  get conf(): ConfState {
+    return this.state.members.conf;
+  }
+
+  /** The term of an entry; undefined when it is compacted or not there. */
+  termAt(index: Index): Term | undefined {
+    return this.state.log.termAt(index);
+  }
+
+  /** A message from the network. One that no correct peer sends, or that is not for us, is dropped; never throws on what it holds. */
+  step(message: Message): void {
+    const s = this.state;
+    if (message.to !== s.id || message.from === s.id || message.group !== s.config.group || !isWellFormed(message))
+      return;
+    switch (message.type) {
+      // Questions to whoever leads: the asker's term plays no part in the answer.
+      case 'propose':
+        onPropose(s, message);
+        return;
+      case 'readIndex':
+        onReadIndex(s, message.from, message.context);
+        return;
+      case 'appendResponse':
+      case 'heartbeatResponse':
+      case 'voteResponse':
+      case 'preVoteResponse':
+        // Late answers of a member that was removed must not move anything, not even the term.
+        if (s.members.get(message.from) === undefined) return;
+        break;
+      default:
+    }
+    if (message.term < s.term) answerStale(s, message);
+    else if (message.term === s.term || enterTerm(s, message)) dispatch(s, message);
+  }
+
+  /** One unit of logical time. */
+  tick(): void {
+    const s = this.state;
+    if (s.role === 'leader') {
+      tickLeader(s);
+      return;
+    }
+    tickForwardedReads(s);
+    s.electionElapsed++;
+    if (s.electionElapsed >= s.electionTimeout && s.promotable) {
+      s.electionElapsed = 0;
+      hup(s);
+    }
+  }
+
+  /**
+   * Proposes one normal entry for each of `data`, all or none.
+   *
+   * @returns term and index of the first; that it was taken says nothing of its commit
+   * @throws CoterieError ERR_INVALID_ARGUMENT for no data
+   */
+  propose(data: readonly Uint8Array[]): ProposeResult {
+    return propose(this.state, data);
+  }
+
+  /**
+   * Proposes a membership change.
+   *
+   * @param data from `encodeConfChange`
+   * @throws CoterieError ERR_CORRUPT
+   */
+  proposeConfChange(data: Uint8Array): ProposeResult {
+    return proposeConfChange(this.state, data);
+  }
+
+  /**
+   * Puts the committed change of entry `at` in force, when that entry is applied and before `applied(at)`. The same change on the same
+   * configuration comes to the same on every member; one that makes no sense changes nothing.
+   *
+   * @param change with the ids that the entry stands for: no 0
+   */
+  applyConfChange(change: ConfChange, at: Index): ConfState {
+    return applyConfChange(this.state, change, at);
+  }
+
+  /** Everything up to `index` is applied. */
+  applied(index: Index): void {
+    applied(this.state, index);
+  }
+
+  /**
+   * The batch `seq` of `Ready.append`, and every one before it, is durable. For a batch with a snapshot: the state machine has been
+   * switched to it too, as the entries behind it are handed out from now on.
+   */
+  appendDurable(seq: number): void {
+    onDurable(this.state, seq);
+  }
+
+  /**
+   * A snapshot has been received and is durable beside the running state. True: it becomes the start of the log, and the next
+   * `Ready.append` carries its mark. False: this member holds as much already. `from` is answered either way.
+   */
+  restoreSnapshot(meta: SnapshotMeta, from: NodeId): boolean {
+    return restoreSnapshot(this.state, meta, from);
+  }
+
+  /** Asks from which index on a linearizable read may be served; works on leaders and followers. Answered in `Ready.reads`. */
+  readIndex(token: number): void {
+    readIndex(this.state, token);
+  }
+
+  /** @returns whether a transfer to `to` is under way: false on a follower, or for a target that cannot lead */
+  transferLeadership(to: NodeId): boolean {
+    return transferLeadership(this.state, to);
+  }
+
+  /** Starts an election now, by way of a pre-vote where that is configured. No effect on a leader or a member that cannot lead. */
+  campaign(): void {
+    hup(this.state);
+  }
+
+  /** The application knows the leader to be gone: this follower no longer holds others back from electing another. */
+  forgetLeader(): void {
+    const s = this.state;
+    if (s.role !== 'follower' || s.leader === 0) return;
+    s.leader = 0;
+    dropReads(s);
+  }
+
+  /** A leader becomes a follower of nobody in its own term. */
+  stepDown(): void {
+    const s = this.state;
+    if (s.role === 'leader') becomeFollower(s, s.term, 0);
+  }
+
+  /** The transport could not deliver to `id`. */
+  reportUnreachable(id: NodeId): void {
+    reportUnreachable(this.state, id);
+  }
+
+  /** The snapshot transfer that `Ready.snapshotsTo` asked for has ended. Every one must be reported, or `id` gets nothing more. */
+  reportSnapshot(id: NodeId, ok: boolean): void {
+    reportSnapshot(this.state, id, ok);
+  }
+
+  /** Drops entries up to `through` from memory. They must be applied; `termAt(through)` stays readable. */
+  compact(through: Index): void {
+    this.state.log.compact(through);
+  }
+
+  hasReady(): boolean {
+    return hasEffects(this.state);
+  }
+
+  /** Everything to be done, handed out once. */
+  ready(): Ready {
+    return drain(this.state);
+  }
+
+  /** A picture for people and metrics. */
+  status(): CoreStatus {
+    const s = this.state;
+    return {
+      id: s.id,
+      role: s.role,
+      term: s.term,
+      vote: s.vote,
+      leader: s.leader,
+      commit: s.log.commit,
+      applied: s.log.applied,
+      lastIndex: s.log.lastIndex,
+      firstIndex: s.log.firstIndex,
+      transferee: s.transferee,
+      conf: s.members.conf,
+      progress: s.role === 'leader' ? s.members.all.map((progress) => progress.status()) : [],
+    };
+  }
+}
+
+/**
+ * A message of a later term.
+ *
+ * @returns whether it is to be handled
+ */
+function enterTerm(s: CoreState, message: Message): boolean {
+  switch (message.type) {
+    case 'preVote':
+      // A question changes nothing here, not even the term.
+      return !isSticky(s, message);
+    case 'vote':
+      if (isSticky(s, message)) return false;
+      break;
+    case 'preVoteResponse':
+      // Granted, it speaks of the term we asked about. Refused, the term is the sender's own.
+      if (!message.reject) return true;
+      break;
+    default:
+  }
+  // A later term in an answer raises ours and nothing else: it is never a vote (openraft b06cbb37).
+  const leads = message.type === 'append' || message.type === 'heartbeat';
+  becomeFollower(s, message.term, leads ? message.from : 0);
+  return true;
+}
+
+/** A message of an earlier term. Its sender may have to be told, or it never gets on. */
+function answerStale(s: CoreState, message: Message): void {
+  const { type, from } = message;
+  const head = { group: s.config.group, from: s.id, to: from, term: s.term };
+  if (type === 'preVote') {
+    s.sendAfterDurable({ ...head, type: 'preVoteResponse', reject: true });
+  } else if ((type === 'append' || type === 'heartbeat') && (s.config.checkQuorum || s.config.preVote)) {
+    // With these a member that campaigned alone cannot raise others' terms by a vote request. Its answer deposes the old leader, so
+    // that it takes part again (etcd #8243).
+    s.sendAfterDurable({ ...head, type: 'appendResponse', index: 0, reject: false });
+  }
+}
+
+/** A message of the present term, or a pre-vote about a later one. */
+function dispatch(s: CoreState, message: Message): void {
+  switch (message.type) {
+    case 'vote':
+    case 'preVote':
+      onVoteRequest(s, message);
+      return;
+    case 'voteResponse':
+    case 'preVoteResponse':
+      onVoteResponse(s, message);
+      return;
+    case 'append':
+    case 'heartbeat':
+      // A second leader in one term: Raft excludes it, so the sender is no correct peer.
+      if (s.role === 'leader') return;
+      if (s.role !== 'follower') becomeFollower(s, s.term, message.from);
+      hearLeader(s, message.from);
+      if (message.type === 'append') onAppend(s, message);
+      else onHeartbeat(s, message);
+      return;
+    case 'appendResponse':
+    case 'heartbeatResponse': {
+      if (s.role !== 'leader') return;
+      const progress = s.members.get(message.from);
+      invariant(progress !== undefined, 'only members get here', { from: message.from });
+      if (message.type === 'heartbeatResponse') onHeartbeatResponse(s, progress, message);
+      else if (onAppendResponse(s, progress, message)) maybeHandOver(s, progress);
+      return;
+    }
+    case 'readIndexResponse':
+      onReadIndexResponse(s, message.from, message.context, message.index);
+      return;
+    case 'timeoutNow':
+      if (s.role === 'follower') campaign(s, 'transfer');
+      return;
+    default:
+  }
+}

@@ -1,0 +1,84 @@
+import { invariant } from '@coterie/errors';
+import { Durability } from './durability.js';
+import { RaftLog } from './log.js';
+import { Members } from './members.js';
+import type { Index, Message, NodeId, Term } from './messages.js';
+import { Outbox } from './outbox.js';
+import { ReadIndexState } from './read-index.js';
+import type { CoreConfig, CoreInit, Random, Role } from './ready.js';
+
+/** Everything a core knows. The modules beside this one are functions over it, one concern each. */
+export class CoreState {
+  readonly id: NodeId;
+  readonly config: CoreConfig;
+  readonly random: Random;
+
+  term: Term;
+  vote: NodeId;
+  role: Role = 'follower';
+  leader: NodeId = 0;
+
+  readonly log: RaftLog;
+  readonly durability: Durability;
+  readonly members: Members;
+  readonly outbox: Outbox;
+  readonly reads: ReadIndexState;
+
+  /** Ticks since the leader was heard of, or on a leader since it last checked its quorum. */
+  electionElapsed = 0;
+  heartbeatElapsed = 0;
+  /** Ticks without a leader before this member campaigns: drawn anew for every term from [electionTicks, 2 electionTicks). */
+  electionTimeout = 0;
+
+  /** The entry that made `members.conf`: earlier changes are in it. */
+  confIndex: Index;
+  /** On a leader: no membership change is taken before the state machine is here (etcd's pendingConfIndex). */
+  pendingConfIndex: Index = 0;
+  /** On a leader: the first entry of its term. It commits by counting copies from here on only (Raft §5.4.2). */
+  termStart: Index = 0;
+  /** On a leader: bytes proposed in this term and not yet applied. */
+  uncommittedBytes = 0;
+  /** On a leader: the member that is to take over; 0 for none. */
+  transferee: NodeId = 0;
+
+  constructor(init: CoreInit) {
+    this.id = init.id;
+    this.config = init.config;
+    this.random = init.random;
+    const commit = Math.max(init.hardState.commit, init.start.index);
+    this.log = new RaftLog(init.start, init.entries, commit, init.applied);
+    this.term = init.hardState.term;
+    this.vote = init.hardState.vote;
+    this.durability = new Durability(this.log.lastIndex, this.term, this.vote);
+    this.members = new Members(init.config);
+    this.members.switchTo(init.conf, this.log.lastIndex);
+    this.confIndex = init.applied;
+    this.outbox = new Outbox({ term: this.term, vote: this.vote, commit: this.log.commit });
+    // Contexts of an earlier life must not be answered to this one: see ReadIndexState.
+    this.reads = new ReadIndexState(init.random);
+    this.drawElectionTimeout();
+  }
+
+  drawElectionTimeout(): void {
+    const drawn = this.random.nextInt(this.config.electionTicks);
+    invariant(Number.isInteger(drawn) && drawn >= 0 && drawn < this.config.electionTicks, 'Random keeps its range', {
+      drawn,
+    });
+    this.electionTimeout = this.config.electionTicks + drawn;
+  }
+
+  /** A member can lead if it votes and its log is all there. */
+  get promotable(): boolean {
+    const self = this.members.get(this.id);
+    return self !== undefined && !self.learner && !this.outbox.snapshotPending;
+  }
+
+  send(message: Message): void {
+    this.outbox.send.push(message);
+  }
+
+  /** For messages that promise something about this member's disk: they leave once all of what they speak of is durable. */
+  sendAfterDurable(message: Message): void {
+    this.outbox.after.push(message);
+  }
+}
