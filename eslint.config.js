@@ -6,7 +6,9 @@ import { packageBorders } from './scripts/lint/package-borders.mjs';
 /** Files of code that is a test or serves one; they import what users may import. */
 const tests = ['{packages,examples,benchmarks}/**/test/**/*.ts', 'scripts/test/**/*.ts'];
 
-/** Production implementations of ports: the only library files that may ask the machine for time, timers or randomness. */
+/**
+ * Production implementations of ports: the only library files that may ask the machine for time, timers or randomness.
+ */
 const portImplementations = [
   // Clock, WallClock, TurnScheduler, Random over the running process
   'packages/*/src/**/system-*.ts',
@@ -52,9 +54,11 @@ export default tseslint.config(
       ],
       // An index that a loop has bounded is not undefined, though noUncheckedIndexedAccess cannot know.
       '@typescript-eslint/no-non-null-assertion': 'off',
-      // Callers in plain JavaScript hand in anything: what the types rule out is checked at the public border all the same.
+      // Callers in plain JavaScript hand in anything: what the types rule out is checked at the public border all the
+      // same.
       '@typescript-eslint/no-unnecessary-condition': 'off',
-      // A port's method may be asynchronous by contract and synchronous in one implementation; async turns its throws into rejections.
+      // A port's method may be asynchronous by contract and synchronous in one implementation; async turns its throws
+      // into rejections.
       '@typescript-eslint/require-await': 'off',
       // A type parameter that appears once is how a caller says what a key holds.
       '@typescript-eslint/no-unnecessary-type-parameters': 'off',

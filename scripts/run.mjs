@@ -1,5 +1,6 @@
-// The one entry behind the npm scripts. It works on a fresh clone with nothing but Node and npm: it installs the locked dependencies if they
-// are missing, builds what changed, and then runs the task in its place, with its arguments, its exit code and its signals.
+// The one entry behind the npm scripts. It works on a fresh clone with nothing but Node and npm: it installs the locked
+// dependencies if they are missing, builds what changed, and then runs the task in its place, with its arguments, its
+// exit code and its signals.
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +12,10 @@ import { withLock } from './run/lock.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** A task that is a program of ours or of a dependency. @type {(file: string, ...fixed: string[]) => (args: string[]) => Promise<number>} */
+/**
+ * A task that is a program of ours or of a dependency. @type {(file: string, ...fixed: string[]) => (args: string[]) =>
+ * Promise<number>}
+ */
 const program =
   (file, ...fixed) =>
   async (args) => {

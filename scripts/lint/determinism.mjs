@@ -1,6 +1,6 @@
-// What makes a run differ from the next one: clocks, randomness, timers, the environment. Two degrees: code that every member must run
-// with equal results (the core, apply) has none of it and no promise either; all other library code takes it through a port, so that the
-// simulator can put its own in place.
+// What makes a run differ from the next one: clocks, randomness, timers, the environment. Two degrees: code that every
+// member must run with equal results (the core, apply) has none of it and no promise either; all other library code
+// takes it through a port, so that the simulator can put its own in place.
 
 const timers = ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate'];
 const randomNames = [
@@ -67,7 +67,10 @@ export const throughPorts = {
 
 const state = ['Date', 'process', 'queueMicrotask', 'fetch', 'WebSocket', 'MessageChannel', ...ambient];
 
-/** Like {@link deterministic}, where the contract of the file has promises at its edges. @type {import('eslint').Linter.RulesRecord} */
+/**
+ * Like {@link deterministic}, where the contract of the file has promises at its edges. @type
+ * {import('eslint').Linter.RulesRecord}
+ */
 export const deterministicEdge = {
   'no-restricted-globals': globals(state, equalEverywhere),
   'no-restricted-properties': ['error', ...properties(state, equalEverywhere)],

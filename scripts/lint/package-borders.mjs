@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Who may import what: `values` and `types` are packages of this workspace, `external` are third-party packages. What is not listed is
- * not allowed. ARCHITECTURE.md has the reasons; in short: each package works alone, so it may know another one's shape, not its code.
+ * Who may import what: `values` and `types` are packages of this workspace, `external` are third-party packages. What
+ * is not listed is not allowed. ARCHITECTURE.md has the reasons; in short: each package works alone, so it may know
+ * another one's shape, not its code.
  *
  * @type {Record<string, { values: string[], types: string[], external: string[] }>}
  */
@@ -37,7 +38,8 @@ const packageOf = (specifier) => specifier.split('/', specifier.startsWith('@') 
 
 /**
  * @param {string} file path from the root
- * @returns {{ folder: string, room: string, tests: boolean } | undefined} where a file lives; undefined outside the workspaces
+ * @returns {{ folder: string, room: string, tests: boolean } | undefined} where a file lives; undefined outside the
+ *   workspaces
  */
 function whereIs(file) {
   const [first = '', second = '', third = ''] = file.split(path.sep);
@@ -69,7 +71,8 @@ function fault(specifier, typeOnly, file) {
   const public_ = entries.get(name);
   if (public_ !== undefined && !public_.includes(specifier))
     return `${specifier} is not an entry of ${name}: no deep imports`;
-  // Tests, examples and benchmarks use what users use: any entry of any package, and what the workspace root has installed.
+  // Tests, examples and benchmarks use what users use: any entry of any package, and what the workspace root has
+  // installed.
   if (where.tests) return undefined;
   const border = borders[where.room];
   if (border === undefined) return `packages/${where.room} has no line in scripts/lint/package-borders.mjs`;

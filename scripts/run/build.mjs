@@ -40,7 +40,10 @@ function inputsHash(root) {
   return hash.digest('hex');
 }
 
-/** A hash over the names, sizes and times of all that a build leaves: a deleted `dist` or a build by hand is noticed. @param {string} root */
+/**
+ * A hash over the names, sizes and times of all that a build leaves: a deleted `dist` or a build by hand is noticed.
+ * @param {string} root
+ */
 function outputsHash(root) {
   const hash = createHash('sha256');
   for (const dir of projectsOf(root)) {
@@ -58,8 +61,8 @@ const stampFile = (root) => path.join(root, '.nx', 'coterie-built');
 /**
  * Whether the last build read what stands here now, and what it left is still there.
  *
- * nx would find that out as well, but without its daemon it answers a cache hit by deleting `dist` and copying it back, under the feet of
- * a test or a demo that another terminal runs just now.
+ * nx would find that out as well, but without its daemon it answers a cache hit by deleting `dist` and copying it back,
+ * under the feet of a test or a demo that another terminal runs just now.
  *
  * @param {string} root
  */

@@ -14,7 +14,8 @@ const running = new Set();
 /** @type {NodeJS.Signals | undefined} */
 let received;
 
-// Ctrl-C goes to the whole process group of a terminal: the child has it already, and a second one means "at once" to many programs.
+// Ctrl-C goes to the whole process group of a terminal: the child has it already, and a second one means "at once" to
+// many programs.
 const onTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
 
 /** From here on signals end the children first, and us after them. */
@@ -38,7 +39,8 @@ export function throwIfInterrupted() {
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd: string, capture?: boolean, env?: Record<string, string>, shell?: boolean }} options capture: keep the output instead of showing it
+ * @param {{ cwd: string, capture?: boolean, env?: Record<string, string>, shell?: boolean }} options capture: keep the
+ *   output instead of showing it
  * @returns {Promise<{ code: number, signal?: NodeJS.Signals, output: string }>}
  * @throws Interrupted when a signal came while it ran
  */
@@ -64,5 +66,8 @@ export function run(command, args, { cwd, capture = false, env = {}, shell = fal
   });
 }
 
-/** Runs another Node program. @type {(script: string, args: readonly string[], options: Parameters<typeof run>[2]) => ReturnType<typeof run>} */
+/**
+ * Runs another Node program. @type {(script: string, args: readonly string[], options: Parameters<typeof run>[2]) =>
+ * ReturnType<typeof run>}
+ */
 export const runNode = (script, args, options) => run(process.execPath, [script, ...args], options);

@@ -13,8 +13,8 @@ function wantedStamp(root) {
 }
 
 /**
- * Whether node_modules holds what the lock file asks for, whoever put it there: a tree made by the developer's own `npm ci` is as good
- * as ours. npm writes its own lock file into node_modules as the last step of an install.
+ * Whether node_modules holds what the lock file asks for, whoever put it there: a tree made by the developer's own `npm
+ * ci` is as good as ours. npm writes its own lock file into node_modules as the last step of an install.
  *
  * @param {string} root
  */
@@ -53,7 +53,8 @@ function explain(output) {
 }
 
 /**
- * Installs the locked dependencies. Install scripts are off: nothing that we use needs one, and what does not run cannot harm.
+ * Installs the locked dependencies. Install scripts are off: nothing that we use needs one, and what does not run
+ * cannot harm.
  *
  * @param {string} root
  */

@@ -44,8 +44,8 @@ function tryTake(file) {
 }
 
 /**
- * Removes the lock of a process that died. Two may find it stale at once, and the slower one would remove the quicker one's new lock:
- * so only the holder of a second lock, who looks again, may remove.
+ * Removes the lock of a process that died. Two may find it stale at once, and the slower one would remove the quicker
+ * one's new lock: so only the holder of a second lock, who looks again, may remove.
  *
  * @param {string} file
  */
@@ -66,7 +66,8 @@ function removeIfStale(file) {
 }
 
 /**
- * Runs `fn` while no other process of this checkout runs one: installs and builds replace files under each other's feet.
+ * Runs `fn` while no other process of this checkout runs one: installs and builds replace files under each other's
+ * feet.
  *
  * @template T
  * @param {string} file

@@ -2,8 +2,8 @@ import { ESLint } from 'eslint';
 import tseslint from 'typescript-eslint';
 import { describe, expect, it } from 'vitest';
 
-// Each rule is shown a small file that breaks it, under the name of a place where the rule holds. The files do not exist, so the rules that
-// need types are switched off here; they have a test of their own below.
+// Each rule is shown a small file that breaks it, under the name of a place where the rule holds. The files do not
+// exist, so the rules that need types are switched off here; they have a test of their own below.
 const untyped = new ESLint({
   overrideConfig: [{ files: ['**/*.ts'], ...tseslint.configs.disableTypeChecked }],
 });

@@ -11,6 +11,7 @@ import {
 } from '../tidy/page-rules.js';
 import { leadsTo, missingEntries, reachable, unreachableSources } from '../tidy/reachability.js';
 import { codeFiles, pages, read } from '../tidy/source-tree.js';
+import { wrapComments } from '../tidy/wrap-comments.mjs';
 
 const lines = (count: number, line: string): string => `${line}\n`.repeat(count);
 const inSrc = 'packages/raft/src/node/sample.ts';
@@ -20,6 +21,9 @@ describe('the rules find what breaks them', () => {
   // Written apart, so that the tree below does not trip over these samples.
   const mark = 'TO' + 'DO';
   const lintOff = 'eslint-dis' + 'able-next-line';
+  const typesOff = '@ts-' + 'ignore';
+  const temporary = '/tm' + 'p/x';
+  const switchedOff = 'it.sk' + 'ip';
   it.each([
     ['fileLength', inSrc, lines(limits.fileLines + 1, 'x;')],
     ['lineLength', inSrc, `// ${'x'.repeat(limits.lineColumns)}`],
@@ -29,14 +33,14 @@ describe('the rules find what breaks them', () => {
     ['functionLength', inTest, `function f() {\n${lines(limits.functionLines, '  x;')}}`],
     ['reasonedMarks', inSrc, `// ${mark}: later`],
     ['reasonedExceptions', inSrc, `// ${lintOff} no-console`],
-    ['reasonedExceptions', inSrc, `// @ts${'-ignore'}`],
-    ['noMachinePaths', inSrc, `const dir = '/tm${'p/x'}';`],
+    ['reasonedExceptions', inSrc, `// ${typesOff}`],
+    ['noMachinePaths', inSrc, `const dir = '${temporary}';`],
     ['placeNames', 'packages/raft/src/utils.ts', ''],
     ['placeNames', 'packages/raft/src/helpers/x.ts', ''],
     ['placeNames', 'packages/raft/src/RaftNode.ts', ''],
     ['indexOnlyExports', 'packages/raft/src/index.ts', `/** @packageDocumentation @example */ export const x = 1;`],
     ['indexOnlyExports', 'packages/raft/src/index.ts', `/** @packageDocumentation */ export * from './x.js';`],
-    ['noSwitchedOffTests', inTest, `it.sk${'ip'}('x', () => undefined);`],
+    ['noSwitchedOffTests', inTest, `${switchedOff}('x', () => undefined);`],
   ])('%s in %s', (rule, file, text) => {
     expect(fileRules[rule]?.({ file, text })).toHaveLength(1);
   });
@@ -67,6 +71,18 @@ describe('the rules find what breaks them', () => {
     expect(leadsTo('a/index.ts', tree['a/index.ts'] ?? '')).toEqual(['a/x.ts', 'a/y.ts', 'a/w.ts']);
     const seen = reachable(['a/index.ts'], (file) => tree[file]);
     expect(Object.keys(tree).filter((file) => !seen.has(file))).toEqual(['a/dead.ts']);
+  });
+
+  it('long comments, which are wrapped without touching anything else', () => {
+    const words = (count: number): string => Array.from({ length: count }, () => 'word').join(' ');
+    const code = `const text = '${words(40)}';`;
+    expect(wrapComments(code)).toBe(code);
+    expect(wrapComments(`// ${words(30)}\n// more\n${code}`)).toBe(`// ${words(23)}\n// ${words(7)} more\n${code}`);
+    expect(wrapComments(`  /** ${words(30)}. @returns it */`)).toBe(
+      `  /**\n   * ${words(23)}\n   * ${words(7)}.\n   * @returns it\n   */`,
+    );
+    const example = ` * \`\`\`ts\n * ${words(30)}\n * \`\`\``;
+    expect(wrapComments(example)).toBe(example);
   });
 
   it('links that lead nowhere, codes without an entry', () => {

@@ -61,15 +61,17 @@ const placeOf = (i: number): string => path.posix.join(root, 'examples', 'src', 
 /** One program over the sources of all packages and these texts. */
 function programOf(codes: readonly string[], more: readonly string[]): ts.Program {
   const texts = new Map(codes.map((code, i) => [placeOf(i), code]));
-  const host = ts.createCompilerHost(options, true);
-  const { getSourceFile, fileExists, readFile } = host;
-  host.fileExists = (file) => texts.has(file) || fileExists(file);
-  host.readFile = (file) => texts.get(file) ?? readFile(file);
-  host.getSourceFile = (file, languageOptions, ...rest) => {
-    const text = texts.get(file);
-    return text === undefined
-      ? getSourceFile(file, languageOptions, ...rest)
-      : ts.createSourceFile(file, text, languageOptions, true);
+  const disk = ts.createCompilerHost(options, true);
+  const host: ts.CompilerHost = {
+    ...disk,
+    fileExists: (file) => texts.has(file) || disk.fileExists(file),
+    readFile: (file) => texts.get(file) ?? disk.readFile(file),
+    getSourceFile: (file, languageOptions, ...rest) => {
+      const text = texts.get(file);
+      return text === undefined
+        ? disk.getSourceFile(file, languageOptions, ...rest)
+        : ts.createSourceFile(file, text, languageOptions, true);
+    },
   };
   return ts.createProgram([...texts.keys(), ...more], options, host);
 }

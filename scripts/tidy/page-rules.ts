@@ -49,7 +49,9 @@ export function errorPageFaults(page: string, codes: readonly string[]): string[
   ];
 }
 
-/** Codes in the text of the source that the errors package does not know: a typing mistake in a comment or a message. */
+/**
+ * Codes in the text of the source that the errors package does not know: a typing mistake in a comment or a message.
+ */
 export function unknownCodes({ file, text }: SourceText, codes: readonly string[]): string[] {
   return (
     [...text.matchAll(/\bERR_[A-Z]+(?:_[A-Z]+)*\b/g)]
@@ -70,7 +72,7 @@ export function packagePageFaults(): string[] {
     .filter((folder) => exists(`${folder}/src/index.ts`))
     .flatMap((folder) => {
       if (!exists(`${folder}/README.md`)) return [`${folder} has no README.md`];
-      return read(`${folder}/README.md`).text.includes('```ts\n') ? [] : [`${folder}/README.md shows no TypeScript`];
+      return read(`${folder}/README.md`).text.includes('```ts') ? [] : [`${folder}/README.md shows no TypeScript`];
     });
 }
 

@@ -3,8 +3,8 @@ import ts from 'typescript';
 import { exists, filesBelow, packageFolders, parse, read } from './source-tree.js';
 
 /**
- * The modules that a file leads to, as paths from the root: imports, re-exports, types, dynamic imports, and files named relative to the
- * module's own URL (workers and child processes).
+ * The modules that a file leads to, as paths from the root: imports, re-exports, types, dynamic imports, and files
+ * named relative to the module's own URL (workers and child processes).
  */
 export function leadsTo(file: string, text: string): string[] {
   const found: string[] = [];
@@ -41,7 +41,10 @@ export function reachable(entries: readonly string[], load: (file: string) => st
 const sourceOf = (folder: string, built: string): string =>
   path.posix.join(folder, built.replace('dist/', 'src/').replace(/\.(js|d\.ts)$/, '.ts'));
 
-/** The files that something outside their folder starts: package exports, binaries, and the programs behind the npm scripts. */
+/**
+ * The files that something outside their folder starts: package exports, binaries, and the programs behind the npm
+ * scripts.
+ */
 function entriesOf(folder: string): string[] {
   const manifest = JSON.parse(read(`${folder}/package.json`).text) as {
     exports?: Record<string, string | Record<string, string>>;

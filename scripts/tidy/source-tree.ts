@@ -38,7 +38,10 @@ export function packageFolders(): string[] {
   return fs.readdirSync(path.join(root, 'packages')).map((name) => `packages/${name}`);
 }
 
-/** Code: what is linted, built or run. Prototypes are measurements kept beside their ADR, not code that anything stands on. */
+/**
+ * Code: what is linted, built or run. Prototypes are measurements kept beside their ADR, not code that anything stands
+ * on.
+ */
 export function codeFiles(): SourceText[] {
   return ['packages', 'examples', 'benchmarks', 'scripts', '.ci']
     .flatMap((folder) => filesBelow(folder, ['.ts', '.mjs', '.js']))

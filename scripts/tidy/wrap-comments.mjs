@@ -1,5 +1,6 @@
-// Prettier leaves comments as they are. This wraps the ones that are too long, and touches nothing else: overflowing words go to the front
-// of the next line of the same paragraph, or onto a line of their own. `node scripts/tidy/wrap-comments.mjs [files]`, all code by default.
+// Prettier leaves comments as they are. This wraps the ones that are too long, and touches nothing else: overflowing
+// words go to the front of the next line of the same paragraph, or onto a line of their own. `node
+// scripts/tidy/wrap-comments.mjs [files]`, all code by default.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { pathToFileURL } from 'node:url';

@@ -1,5 +1,6 @@
 /**
- * Every code a {@link CoterieError} can carry, with the fields that come with it. `docs/errors.md` has an entry for each.
+ * Every code a {@link CoterieError} can carry, with the fields that come with it. `docs/errors.md` has an entry for
+ * each.
  */
 export interface ErrorFields {
   ERR_INVALID_ARGUMENT: { readonly argument: string };
@@ -36,6 +37,7 @@ export interface ErrorFields {
   ERR_LISTEN: object;
 }
 
+/** The code of a {@link CoterieError}: a member of {@link ErrorFields}. */
 export type ErrorCode = keyof ErrorFields;
 
 /**

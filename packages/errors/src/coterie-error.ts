@@ -1,6 +1,9 @@
 import { retryableCodes, type ErrorCode, type ErrorFields } from './codes.js';
 
-/** What is known of a write that failed: it was not applied, it may have been, or it was but its result is no longer kept. */
+/**
+ * What is known of a write that failed: it was not applied, it may have been, or it was but its result is no longer
+ * kept.
+ */
 export type Outcome = 'not-applied' | 'unknown' | 'applied';
 
 interface CoterieErrorBase extends Error {
@@ -24,7 +27,8 @@ export interface ErrorInit {
   [field: string]: unknown;
 }
 
-// Two copies of this package in one process must still recognise each other's errors, so the brand is a registered symbol.
+// Two copies of this package in one process must still recognise each other's errors, so the brand is a registered
+// symbol.
 const brand = Symbol.for('coterie.error');
 
 class CoterieErrorImpl extends Error {
@@ -39,7 +43,8 @@ class CoterieErrorImpl extends Error {
     if (outcome !== undefined) this.outcome = outcome;
     this.retryable = outcome !== 'unknown' && (retryable ?? retryableCodes.has(code));
     Object.assign(this, rest);
-    // Node's own convention: whoever looks for an abort looks at the name (https://dom.spec.whatwg.org/#aborting-ongoing-activities).
+    // Node's own convention: whoever looks for an abort looks at the name
+    // (https://dom.spec.whatwg.org/#aborting-ongoing-activities).
     Object.defineProperty(this, 'name', {
       value: code === 'ERR_ABORTED' ? 'AbortError' : 'CoterieError',
       configurable: true,

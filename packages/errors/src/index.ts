@@ -6,7 +6,8 @@
  * ```ts
  * import { CoterieError } from '@coterie/errors';
  *
- * const error = new CoterieError('ERR_COMPACTED', { message: 'revision 3 is compacted; the oldest is 7', compactRevision: 7 });
+ * const message = 'revision 3 is compacted; the oldest is 7';
+ * const error = new CoterieError('ERR_COMPACTED', { message, compactRevision: 7 });
  * console.log(error.code, error.retryable);
  * ```
  */

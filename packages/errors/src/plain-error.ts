@@ -10,7 +10,10 @@ export interface PlainError {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Takes an error apart for a boundary. Anything that is not a CoterieError becomes `ERR_STORAGE` with its text: no fault is lost. */
+/**
+ * Takes an error apart for a boundary. Anything that is not a CoterieError becomes `ERR_STORAGE` with its text: no
+ * fault is lost.
+ */
 export function toPlainError(error: unknown): PlainError {
   if (!(error instanceof CoterieError)) {
     return { code: 'ERR_STORAGE', message: `unexpected fault: ${String(error)}`, retryable: false, fields: {} };
