@@ -1,12 +1,39 @@
 import type { Clock, Random, TurnScheduler, WallClock } from '@coterie/raft';
 import { randomInt } from 'node:crypto';
 
-/** Time, turns and chance of the machine. The only file of this package that touches them. */
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  setInterval: (fn, ms) => setInterval(fn, ms),
-  clearInterval: (handle) => clearInterval(handle as NodeJS.Timeout),
-};
+/**
+ * The machine's monotonic time and its timers. One for each peer, so that `unref` lets the process end over this peer's timers alone.
+ */
+export class SystemClock implements Clock {
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #keepsAlive = true;
+
+  now(): number {
+    return performance.now();
+  }
+
+  setInterval(fn: () => void, ms: number): unknown {
+    const timer = setInterval(fn, ms);
+    if (!this.#keepsAlive) timer.unref();
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  clearInterval(handle: unknown): void {
+    clearInterval(handle as NodeJS.Timeout);
+    this.#timers.delete(handle as NodeJS.Timeout);
+  }
+
+  ref(): void {
+    this.#keepsAlive = true;
+    for (const timer of this.#timers) timer.ref();
+  }
+
+  unref(): void {
+    this.#keepsAlive = false;
+    for (const timer of this.#timers) timer.unref();
+  }
+}
 
 /**
  * A turn begins in the check phase, right after the sockets of this loop iteration have been read: all of one iteration's messages

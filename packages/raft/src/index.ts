@@ -31,3 +31,7 @@ export type * from './ports/observer.js';
 export type * from './ports/state-machine.js';
 export type * from './ports/transport.js';
 export { MemoryNetwork, type MemoryNetworkOptions, type NetworkCounters, type NetworkFaults } from './memory/index.js';
+export { foundingBatch } from './node/bootstrap.js';
+export { completeNodeOptions, defaultNodeOptions, type NodeOptions } from './node/options.js';
+export { RaftNode, type NodeParts } from './node/raft-node.js';
+export type { ReadWaiter } from './node/reads.js';

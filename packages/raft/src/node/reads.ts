@@ -15,6 +15,11 @@ interface Round {
   readonly askedAtTick: number;
 }
 
+interface Confirmed {
+  readonly index: Index;
+  readonly waiters: readonly ReadWaiter[];
+}
+
 /**
  * Linearizable reads of this member: all that gather in one turn share one token, and wait together until the own state machine has
  * applied the index that the leader confirmed (thesis §6.4).
@@ -26,7 +31,7 @@ export class ReadQueue {
   readonly #readsMax: number;
   #gathering: ReadWaiter[] = [];
   #rounds = new Map<number, Round>();
-  #waiting: { readonly index: Index; readonly waiters: readonly ReadWaiter[] }[] = [];
+  #waiting: Confirmed[] = [];
   #nextToken = 1;
   #count = 0;
 
@@ -40,7 +45,10 @@ export class ReadQueue {
 
   add(waiter: ReadWaiter): void {
     if (this.#count >= this.#readsMax) {
-      waiter.settle(new CoterieError('ERR_OVERLOADED', { message: `${this.#readsMax} reads wait for a leader already` }), 0);
+      waiter.settle(
+        new CoterieError('ERR_OVERLOADED', { message: `${this.#readsMax} reads wait for a leader already` }),
+        0,
+      );
       return;
     }
     this.#count++;
@@ -77,8 +85,8 @@ export class ReadQueue {
   /** Serves what this applied index allows. */
   applied(index: Index): void {
     if (this.#waiting.length === 0) return;
-    const still: typeof this.#waiting = [];
-    const due: typeof this.#waiting = [];
+    const still: Confirmed[] = [];
+    const due: Confirmed[] = [];
     for (const entry of this.#waiting) (entry.index <= index ? due : still).push(entry);
     this.#waiting = still;
     for (const entry of due) {
@@ -108,4 +116,3 @@ export class ReadQueue {
     for (const waiter of all) waiter.settle(error, 0);
   }
 }
-

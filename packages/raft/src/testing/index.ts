@@ -13,3 +13,5 @@
  * ```
  */
 export { transportSuite, type Suite, type TransportSuiteOptions } from './transport-suite.js';
+export { SeededRandom } from './seeded-random.js';
+export { VirtualTime } from './virtual-time.js';

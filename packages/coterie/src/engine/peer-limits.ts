@@ -1,0 +1,51 @@
+import { CoterieError } from '@coterie/errors';
+import { defaultKvLimits, type KvLimits } from '@coterie/mvcc';
+import { completeNodeOptions, type NodeOptions } from '@coterie/raft';
+import { defaultHistoryLimits, type HistoryLimits } from './history-keeper.js';
+
+/** All limits of one peer, complete. */
+export interface PeerLimits {
+  readonly node: NodeOptions;
+  readonly kv: Partial<KvLimits>;
+  readonly history: HistoryLimits;
+  readonly checkpointBytes?: number;
+}
+
+interface Timing {
+  readonly electionTimeoutMs?: number | undefined;
+  readonly heartbeatMs?: number | undefined;
+}
+
+const nodeNames = ['entryBytes', 'entryCommands', 'queueBytes', 'reads', 'snapshotTransferMs'] as const;
+const ownNames = ['historyRevisions', 'historyMs', 'checkpointBytes'] as const;
+
+/**
+ * Sorts `limits` of the peer's options to the parts that keep them. `docs/limits.md` has each.
+ *
+ * @throws CoterieError ERR_INVALID_ARGUMENT for a name that there is not: a limit that is misspelt must not be a limit that is off
+ */
+export function sortLimits(
+  given: Readonly<Record<string, number | undefined>> | undefined,
+  timing: Timing,
+): PeerLimits {
+  const limits = given ?? {};
+  const kvNames = Object.keys(defaultKvLimits);
+  for (const name of Object.keys(limits)) {
+    if (kvNames.includes(name) || ([...nodeNames, ...ownNames] as string[]).includes(name)) continue;
+    throw new CoterieError('ERR_INVALID_ARGUMENT', {
+      message: `there is no limit '${name}'`,
+      argument: `limits.${name}`,
+    });
+  }
+  const chosen = (names: readonly string[]): Record<string, number> =>
+    Object.fromEntries(names.flatMap((name) => (limits[name] === undefined ? [] : [[name, limits[name]]])));
+  return {
+    node: completeNodeOptions({ ...timing, ...chosen(nodeNames) }),
+    kv: chosen(kvNames),
+    history: {
+      revisions: limits['historyRevisions'] ?? defaultHistoryLimits.revisions,
+      ms: limits['historyMs'] ?? defaultHistoryLimits.ms,
+    },
+    ...(limits['checkpointBytes'] === undefined ? {} : { checkpointBytes: limits['checkpointBytes'] }),
+  };
+}

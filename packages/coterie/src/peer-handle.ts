@@ -1,0 +1,129 @@
+import { CoterieError } from '@coterie/errors';
+import {
+  callControl,
+  KvLifecycle,
+  KvRoot,
+  type CallControl,
+  type CallOptions,
+  type EndlessOptions,
+  type KvLimits,
+} from '@coterie/mvcc';
+import type { Engine, PeerDiagnostics, PeerStatus } from './engine/engine.js';
+import type { Members, Peer, PeerClosed } from './peer.js';
+
+/** What a handle needs besides the engine. */
+export interface HandleParts {
+  readonly name: string;
+  readonly engine: Engine;
+  readonly limits: Partial<KvLimits>;
+  readonly closeTimeoutMs: number;
+  /** The status before the engine has said one. */
+  readonly initial: PeerStatus;
+  readonly onHandlerError: (error: unknown) => void;
+  /** Holds the process, or lets it go. */
+  keepAlive(on: boolean): void;
+}
+
+/** What an application holds: everything it does goes over the engine's boundary. */
+export class PeerHandle extends KvRoot implements Peer {
+  readonly name: string;
+  readonly closed: Promise<PeerClosed>;
+  readonly members: Members;
+  readonly #parts: HandleParts;
+  readonly #lifecycle: KvLifecycle;
+  #status: PeerStatus;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: HandleParts) {
+    const lifecycle = new KvLifecycle();
+    super(parts.engine, { lifecycle, limits: parts.limits });
+    this.#parts = parts;
+    this.#lifecycle = lifecycle;
+    this.#status = parts.initial;
+    this.name = parts.name;
+    this.closed = parts.engine.stopped(null, {}).then(
+      (stopped) => stopped as PeerClosed,
+      () => ({ reason: 'closed' as const }),
+    );
+    this.members = { list: async (opts?: CallOptions) => parts.engine.members(null, callControl(opts)) };
+    void this.#follow();
+  }
+
+  async ready(opts?: CallOptions): Promise<void> {
+    // Unlike a read or a write it waits for others, so it has no time limit of its own.
+    this.#status = await this.#parts.engine.ready(null, { timeoutMs: 0, ...callControl(opts) });
+  }
+
+  status(): PeerStatus {
+    return this.#status;
+  }
+
+  async *statusChanges(opts?: EndlessOptions): AsyncIterableIterator<PeerStatus> {
+    const stream = this.#parts.engine.statuses(null);
+    const stop = (): void => stream.close();
+    opts?.signal?.addEventListener('abort', stop, { once: true });
+    try {
+      while (opts?.signal?.aborted !== true) {
+        const next = await stream.next();
+        if (next === undefined) return;
+        yield* next;
+      }
+    } finally {
+      opts?.signal?.removeEventListener('abort', stop);
+      stream.close();
+    }
+  }
+
+  async transferLeadership(opts?: CallOptions & { to?: string | undefined }): Promise<void> {
+    const to: unknown = opts?.to;
+    if (to !== undefined && typeof to !== 'string') {
+      throw new CoterieError('ERR_INVALID_ARGUMENT', { message: 'to must be the name of a member', argument: 'to' });
+    }
+    await this.#parts.engine.transferLeadership(to === undefined ? {} : { to }, callControl(opts));
+  }
+
+  async diagnostics(opts?: CallOptions): Promise<PeerDiagnostics> {
+    return this.#parts.engine.diagnostics(null, callControl(opts));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  ref(): this {
+    this.#parts.keepAlive(true);
+    return this;
+  }
+
+  unref(): this {
+    this.#parts.keepAlive(false);
+    return this;
+  }
+
+  /** Handlers first, while everything still serves; half of the time is theirs at the most. */
+  async #close(): Promise<void> {
+    const patience = AbortSignal.timeout(Math.ceil(this.#parts.closeTimeoutMs / 2));
+    await this.#lifecycle.runHandlers(this.#parts.onHandlerError, patience);
+    this.#lifecycle.close();
+    await this.#parts.engine.close(null, {});
+    this.#status = { ...this.#status, state: 'closed' };
+  }
+
+  async #follow(): Promise<void> {
+    const stream = this.#parts.engine.statuses(null);
+    try {
+      for (;;) {
+        const next = await stream.next();
+        if (next === undefined) return;
+        this.#status = next.at(-1)!;
+      }
+    } catch {
+      // The engine is gone; what it said last stands.
+    }
+  }
+}
