@@ -4,8 +4,8 @@ import type { RawEntry, RawRange, WriteRequest, WriteResult } from '../command/o
 /**
  * The boundary between what an application holds and what does the work.
  *
- * Only structured-cloneable data crosses it and no call answers synchronously, so that the engine can live in this thread or in
- * another one. The signal of a call does not cross: a port turns it into a cancel message.
+ * Only structured-cloneable data crosses it and no call answers synchronously, so that the engine can live in this
+ * thread or in another one. The signal of a call does not cross: a port turns it into a cancel message.
  */
 export interface CallControl {
   /** Left out: the engine's requestTimeoutMs. 0 is no limit of its own. */

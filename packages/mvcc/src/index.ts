@@ -1,0 +1,107 @@
+/**
+ * A multi-version key-value store: the `Kv` that applications hold, its types, and what it stands on.
+ *
+ * `createKv` makes a `Kv` of anything that implements {@link KvEngine}: a replicated peer, a store of this process, or an engine in another
+ * thread behind a `MessagePort`.
+ *
+ * @packageDocumentation
+ * @example
+ * ```ts
+ * import { createKv, op, type KvEngine } from '@coterie/mvcc';
+ *
+ * interface Order {
+ *   items: string[];
+ * }
+ *
+ * export async function buy(engine: KvEngine, id: string, item: string): Promise<boolean> {
+ *   const kv = createKv(engine);
+ *   const orders = kv.namespace('orders/').withEncoding<Order>({ value: 'json' });
+ *   const stock = kv.namespace('stock/');
+ *   const bought = await kv.txn({
+ *     compare: [orders.cmp.version(id, '==', 0)],
+ *     success: [orders.op.put(id, { items: [item] }), stock.op.add(item, -1, { min: 0 }), op.get('owner')],
+ *   });
+ *   return bought.succeeded;
+ * }
+ * ```
+ */
+
+// ---- the Kv and its types
+export type { CallOptions, Closable, EndlessOptions } from './kv/call-options.js';
+export type {
+  Codec,
+  DecodedKey,
+  DecodedValue,
+  EncodingName,
+  Json,
+  KeyEncoding,
+  KeyLike,
+  ValueEncoding,
+} from './kv/encoding.js';
+export type { AddResult, DeleteDone, Entry, KeyEntry, PutDone, RangeResult, Refused } from './kv/entry.js';
+export type { AnyKv, Consistency, GetOptions, Kv, PutOptions, RangeOptions, UpdateOptions, Updated } from './kv/kv.js';
+export type { Lease, LeaseInfo } from './kv/lease.js';
+export type { Range } from './kv/range.js';
+export type {
+  AddOp,
+  AnyOp,
+  Compare,
+  CompareSign,
+  Compares,
+  DeleteOp,
+  FreeOps,
+  GetOp,
+  OpPutOptions,
+  OpRangeOptions,
+  OpResult,
+  OpResults,
+  Ops,
+  PutOp,
+  RangeOp,
+  TxnOp,
+  TxnResult,
+  TxnSpec,
+  Unbound,
+} from './kv/transaction.js';
+export type { DeleteReason, Watch, WatchBatch, WatchEvent, WatchOptions } from './kv/watch.js';
+export { cmp, op } from './kv/operations.js';
+
+// ---- making one of an engine
+export { createKv, KvRoot, type CreateKvOptions } from './kv/create-kv.js';
+export { KvLifecycle } from './kv/lifecycle.js';
+export { defaultKvLimits, resolveKvLimits, type KvLimits } from './kv/limits.js';
+export type { KvClock, KvScheduler } from './kv/pacing.js';
+
+// ---- engines, here or behind a port
+export type {
+  CallControl,
+  EngineStream,
+  GetRequest,
+  IterateRequest,
+  KvEngine,
+  RangeRequest,
+  RawBatch,
+  RawEvent,
+  ReadRequest,
+  WatchRequest,
+} from './engine/engine.js';
+export { connectEngine, type ConnectOptions, type EngineConnection } from './engine/connect-engine.js';
+export { serveEngine, type EngineServer, type ServeOptions } from './engine/serve-engine.js';
+export {
+  defaultPortLimits,
+  kvSurface,
+  type EnginePort,
+  type MethodKind,
+  type PortLimits,
+  type Surface,
+} from './engine/surface.js';
+export type {
+  Comparison,
+  Operation,
+  OperationResult,
+  RawEntry,
+  RawRange,
+  WriteRequest,
+  WriteResult,
+} from './command/operation.js';
+export type { BinaryKey, KeyRange } from './store/types.js';
