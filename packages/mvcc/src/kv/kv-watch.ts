@@ -179,12 +179,6 @@ export class KvWatch implements Watch<unknown, unknown>, Endable {
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  /** As the iterator protocol has it: gives back what it was given. */
-  throw(error?: unknown): Promise<IteratorResult<WatchBatch<unknown, unknown>, undefined>> {
-    this.#end('close');
-    return Promise.reject(error);
-  }
-
   close(): Promise<void> {
     this.#end('close');
     return Promise.resolve();

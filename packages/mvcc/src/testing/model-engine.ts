@@ -1,0 +1,254 @@
+import { CoterieError } from '@coterie/errors';
+import { inRange } from '../command/key-range.js';
+import type { RawEntry, RawRange, WriteRequest, WriteResult } from '../command/operation.js';
+import type {
+  CallControl,
+  EngineStream,
+  GetRequest,
+  IterateRequest,
+  KvEngine,
+  RangeRequest,
+  RawBatch,
+  RawEvent,
+  ReadRequest,
+  WatchRequest,
+} from '../engine/engine.js';
+import type { KvClock } from '../kv/pacing.js';
+import { systemClock } from '../kv/system-time.js';
+import { ModelState } from './model-state.js';
+
+/** How a model behaves. */
+export interface ModelEngineOptions {
+  /** Default 10,000, as everywhere. */
+  readonly rangeEntries?: number;
+  /** Entries of an iteration's page, batches of a watch's page. Default 64. */
+  readonly pageItems?: number;
+  /** Revisions that a watch with `overflow: 'error'` may fall behind. Default 1,000. */
+  readonly lag?: number;
+  readonly clock?: KvClock;
+}
+
+/**
+ * A whole engine in memory without log, disk or network: for tests of what stands on a `Kv`, and the measure for real engines.
+ *
+ * It gives out the memory that it keeps, as an engine in the same thread may: whoever changes what it was given shows up.
+ */
+export class ModelEngine implements KvEngine {
+  readonly state = new ModelState();
+  readonly #options: Required<ModelEngineOptions>;
+  /** Told after every write and at the end. */
+  readonly #wakers = new Set<() => void>();
+  #closed = false;
+
+  constructor(options: ModelEngineOptions = {}) {
+    this.#options = { rangeEntries: 10_000, pageItems: 64, lag: 1_000, clock: systemClock, ...options };
+  }
+
+  /** Ends streams, rejects what waits. */
+  close(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#wakers]) wake();
+  }
+
+  async write(request: WriteRequest, control: CallControl): Promise<WriteResult> {
+    if (this.#closed) throw closed('not-applied');
+    if (control.signal?.aborted === true) throw aborted(control.signal, 'not-applied');
+    const result = this.state.apply(request);
+    this.#wake();
+    return result;
+  }
+
+  async get(
+    request: GetRequest,
+    control: CallControl,
+  ): Promise<{ readonly revision: number; readonly entry?: RawEntry }> {
+    const revision = await this.#readable(request, control);
+    const entry = this.state.entry(request.key, revision);
+    return entry === undefined ? { revision } : { revision, entry };
+  }
+
+  async range(request: RangeRequest, control: CallControl): Promise<{ readonly revision: number } & RawRange> {
+    const revision = await this.#readable(request, control);
+    const result = this.state.range(request, revision);
+    const { rangeEntries } = this.#options;
+    if (request.limit === 0 && result.entries.length > rangeEntries) {
+      const message = `the range has more than ${rangeEntries} entries (limit rangeEntries): page it or iterate`;
+      throw new CoterieError('ERR_TOO_LARGE', { message, limit: rangeEntries });
+    }
+    return { revision, ...result };
+  }
+
+  async #readable(request: ReadRequest, control: CallControl): Promise<number> {
+    if (this.#closed) throw closed();
+    if (control.signal?.aborted === true) throw aborted(control.signal);
+    const { minRevision } = request;
+    if (minRevision !== undefined) await this.#until(() => this.state.revision >= minRevision, control);
+    const revision = request.revision ?? this.state.revision;
+    this.state.assertReadable(revision);
+    return revision;
+  }
+
+  async #until(holds: () => boolean, { signal, timeoutMs }: CallControl): Promise<void> {
+    const { clock } = this.#options;
+    const until = timeoutMs === undefined || timeoutMs === 0 ? Infinity : clock.now() + timeoutMs;
+    while (!holds()) {
+      if (this.#closed) throw closed();
+      if (signal?.aborted === true) throw aborted(signal);
+      const left = until - clock.now();
+      if (left <= 0) throw new CoterieError('ERR_TIMEOUT', { message: `nothing came within ${timeoutMs} ms` });
+      await this.#woken(left, signal);
+    }
+  }
+
+  #woken(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      const timer = ms === Infinity ? undefined : clock.setInterval(() => done(), ms);
+      const done = () => {
+        if (timer !== undefined) clock.clearInterval(timer);
+        this.#wakers.delete(done);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#wakers.add(done);
+      signal?.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  iterate(request: IterateRequest): EngineStream<RawEntry> {
+    let rest: RawEntry[] | undefined;
+    let ended = false;
+    return {
+      next: async () => {
+        if (this.#closed || ended) return undefined;
+        if (rest === undefined) {
+          const revision = request.revision ?? this.state.revision;
+          this.state.assertReadable(revision);
+          rest = this.state.entries(request.range, revision);
+          if (request.reverse) rest.reverse();
+        }
+        return rest.length === 0 ? undefined : rest.splice(0, this.#options.pageItems);
+      },
+      close: () => void (ended = true),
+    };
+  }
+
+  watch(request: WatchRequest): EngineStream<RawBatch> {
+    return new ModelWatch(this.state, request, this.#options, {
+      closed: () => this.#closed,
+      subscribe: (wake) => {
+        this.#wakers.add(wake);
+        return () => this.#wakers.delete(wake);
+      },
+    });
+  }
+}
+
+interface WatchHost {
+  closed(): boolean;
+  subscribe(wake: () => void): () => void;
+}
+
+/** Reads the history as it is asked to: it holds nothing for a slow reader. */
+class ModelWatch implements EngineStream<RawBatch> {
+  readonly #state: ModelState;
+  readonly #request: WatchRequest;
+  readonly #options: Required<ModelEngineOptions>;
+  readonly #host: WatchHost;
+  readonly #unsubscribe: () => void;
+  readonly #head: RawBatch[];
+  /** The first revision that was not looked at. */
+  #next: number;
+  #wake: (() => void) | undefined;
+  #ended = false;
+
+  constructor(state: ModelState, request: WatchRequest, options: Required<ModelEngineOptions>, host: WatchHost) {
+    this.#state = state;
+    this.#request = request;
+    this.#options = options;
+    this.#host = host;
+    this.#unsubscribe = host.subscribe(() => this.#wake?.());
+    this.#next = request.fromRevision ?? state.revision + 1;
+    this.#head = this.#opening();
+  }
+
+  #opening(): RawBatch[] {
+    const { revision } = this.#state;
+    const opened: RawBatch = { kind: 'opened', revision: this.#next - 1, events: [] };
+    if (!this.#request.initial) return [opened];
+    const entries = this.#request.ranges.flatMap((range) => this.#state.entries(range));
+    const batches: RawBatch[] = [];
+    for (let at = 0; at < entries.length; at += this.#options.pageItems) {
+      const page = entries.slice(at, at + this.#options.pageItems);
+      batches.push({ kind: 'initial', revision, events: page.map((entry) => ({ type: 'put', entry })) });
+    }
+    return [opened, ...batches, { kind: 'synced', revision, events: [] }];
+  }
+
+  async next(): Promise<readonly RawBatch[] | undefined> {
+    for (;;) {
+      if (this.#ended || this.#host.closed()) return undefined;
+      const head = this.#head.splice(0, this.#options.pageItems);
+      if (head.length > 0) return head;
+      const batches = this.#batches();
+      if (batches.length > 0) return batches;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  #batches(): RawBatch[] {
+    const { history, revision, compactRevision } = this.#state;
+    if (this.#next < compactRevision) throw this.#state.compacted(this.#next);
+    if (this.#request.overflow === 'error' && revision - this.#next >= this.#options.lag) {
+      const message = `the watch fell more than ${this.#options.lag} revisions behind`;
+      throw new CoterieError('ERR_WATCH_OVERFLOW', { message, revision: this.#next - 1 });
+    }
+    const batches: RawBatch[] = [];
+    const first = history.findIndex((each) => each.revision >= this.#next);
+    if (first < 0) return batches;
+    for (const each of history.slice(first)) {
+      if (batches.length === this.#options.pageItems) return batches;
+      this.#next = each.revision + 1;
+      const events = each.events.filter((event) => this.#matches(event)).map((event) => this.#shown(event));
+      if (events.length > 0) batches.push({ kind: 'change', revision: each.revision, events });
+    }
+    if (this.#request.progress && batches.at(-1)?.revision !== revision) {
+      batches.push({ kind: 'progress', revision, events: [] });
+    }
+    return batches;
+  }
+
+  #matches(event: RawEvent): boolean {
+    const { only, ranges } = this.#request;
+    const key = event.type === 'put' ? event.entry.key : event.key;
+    return (only === undefined || only === event.type) && ranges.some((range) => inRange(key, range));
+  }
+
+  #shown(event: RawEvent): RawEvent {
+    if (this.#request.prev || event.prev === undefined) return event;
+    const { prev: _, ...rest } = event;
+    return rest;
+  }
+
+  close(): void {
+    this.#ended = true;
+    this.#unsubscribe();
+    this.#wake?.();
+  }
+}
+
+function closed(outcome?: 'not-applied'): CoterieError<'ERR_CLOSED'> {
+  return new CoterieError('ERR_CLOSED', {
+    message: 'the model is closed',
+    ...(outcome === undefined ? {} : { outcome }),
+  });
+}
+
+function aborted(signal: AbortSignal, outcome?: 'not-applied'): CoterieError<'ERR_ABORTED'> {
+  const fields = { message: 'the call was aborted by its signal', cause: signal.reason as unknown };
+  return new CoterieError('ERR_ABORTED', { ...fields, ...(outcome === undefined ? {} : { outcome }) });
+}
