@@ -1,3 +1,4 @@
+import { CoterieError, invariant } from '@coterie/errors';
 import type {
   Clock,
   ClusterState,
@@ -9,74 +10,231 @@ import type {
   StateMachineHost,
   TurnScheduler,
 } from '@coterie/raft';
-import type {
-  CallControl,
-  EngineStream,
-  IterateRequest,
-  RangeRequest,
-  RawBatch,
-  WatchRequest,
-} from './engine/engine.js';
 import type { RawEntry, RawRange, WriteRequest, WriteResult } from './command/operation.js';
-import type { MvccLimits } from './limits.js';
+import type { CallControl, EngineStream, IterateRequest, RawBatch, WatchRequest } from './engine/engine.js';
+import { type MvccLimits, resolveLimits } from './limits.js';
+import { recall } from './read/recall.js';
+import { type LocalRange, Reads } from './read/reads.js';
+import { RevisionWaiters } from './read/revision-waiters.js';
 import type { SessionListener, SessionLookup, SessionReplica } from './session/replica.js';
+import { decodeCluster, encodeCluster } from './state/cluster-codec.js';
+import { EntryCommands } from './state/entry-commands.js';
+import { ReplicatedState } from './state/replicated-state.js';
+import type { StateHash } from './state/state-hashes.js';
 import type { Store } from './store/store.js';
 import type { BinaryKey } from './store/types.js';
+import { WatchHub } from './watch/watch-hub.js';
 
 export interface MvccStateMachineOptions {
   readonly store: Store;
   /** For the deadlines of reads that wait for a revision. */
   readonly clock: Clock;
-  /** Where long catch-ups give the event loop back. */
+  /** Where long catch-ups of watches give the event loop back. */
   readonly scheduler: TurnScheduler;
   readonly limits?: Partial<MvccLimits>;
 }
 
-/** A state hash: equal on all members at equal index. */
-export interface StateHash {
-  readonly index: number;
-  readonly revision: number;
-  readonly chain: number;
-}
+/** Sessions that one call of `expiredSessions` names at the most. */
+const expiredMax = 1_024;
 
-/** A read of this replica; the engine has done what its consistency asks before. */
-export type LocalRange = Omit<RangeRequest, 'consistency' | 'minRevision'>;
+/**
+ * The multi-version store as a replicated state machine: what committed entries do to keys, sessions and watches, and the reads of this
+ * replica.
+ *
+ * Everything that `apply` decides, it decides from the state and the entry alone. A throw out of it is a broken invariant: the driver
+ * stops the peer.
+ *
+ * @example
+ * ```ts
+ * const machine = new MvccStateMachine({ store, clock, scheduler });
+ * if (machine.prepare(entry, again)) machine.apply(entry);
+ * const { entry: found } = await machine.get('k');
+ * ```
+ */
+export class MvccStateMachine implements StateMachine, SessionReplica {
+  readonly #store: Store;
+  readonly #commands = new EntryCommands();
+  readonly #state: ReplicatedState;
+  readonly #reads: Reads;
+  readonly #hub: WatchHub;
+  readonly #waiters: RevisionWaiters;
+  #listener: SessionListener | undefined;
+  #closed: Promise<void> | undefined;
 
-export declare class MvccStateMachine implements StateMachine, SessionReplica {
-  constructor(options: MvccStateMachineOptions);
-  // StateMachine
-  applied(): { readonly index: number; readonly term: number };
-  cluster(): ClusterState | undefined;
-  logTimeMs(): number;
-  attach(host: StateMachineHost): void;
-  prepare(entry: CommittedEntry, ready: () => void): boolean;
-  apply(entry: CommittedEntry): void;
-  applyCluster(at: { readonly index: number; readonly term: number }, state: ClusterState): void;
-  logDurable(index: number): void;
-  openSnapshot(): Promise<{ readonly meta: SnapshotMeta; readonly source: SnapshotSource }>;
-  receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotSink>;
-  installSnapshot(meta: SnapshotMeta): void;
-  /** Ends watches and iterators normally, waiters with ERR_CLOSED, then closes the store. */
-  close(): Promise<void>;
-  // sessions
-  readonly sessions: SessionLookup;
-  listen(listener: SessionListener): void;
-  recall(request: WriteRequest, kept: WriteResult): Promise<WriteResult>;
-  /** Sessions that the leader may end at this log time: propose `encodeEndSession(id)` for each. Bounded: at most 1,024 a call. */
-  expiredSessions(logTimeMs: number): readonly number[];
-  // state
-  readonly revision: number;
-  readonly compactRevision: number;
-  /** Proposals must be refused with ERR_OVERLOADED. */
-  readonly overloaded: boolean;
-  stateHash(): StateHash;
-  /** The hashes at the last 16 indexes that are multiples of 1,024, oldest first: what members compare. */
-  stateHashes(): readonly StateHash[];
-  // reads of this replica, and watches
-  get(key: BinaryKey, revision?: number): Promise<{ readonly revision: number; readonly entry?: RawEntry }>;
-  range(request: LocalRange): Promise<{ readonly revision: number } & RawRange>;
-  iterate(request: IterateRequest): EngineStream<RawEntry>;
-  watch(request: WatchRequest): EngineStream<RawBatch>;
-  /** @throws CoterieError ERR_TIMEOUT, ERR_ABORTED, ERR_CLOSED, ERR_OVERLOADED */
-  waitForRevision(minRevision: number, control: CallControl): Promise<void>;
+  constructor(options: MvccStateMachineOptions) {
+    const { store, clock, scheduler } = options;
+    const limits = resolveLimits(options.limits);
+    this.#store = store;
+    this.#state = new ReplicatedState(store);
+    this.#reads = new Reads(store, this.#state, limits);
+    this.#waiters = new RevisionWaiters(clock, limits.revisionWaiters);
+    const { revision, compactRevision } = this.#state;
+    this.#hub = new WatchHub({ store, scheduler, limits, revision, compactRevision });
+  }
+
+  // ------------------------------------------------------------------------------------------------------ state machine
+
+  applied(): { readonly index: number; readonly term: number } {
+    return { index: this.#state.appliedIndex, term: this.#state.appliedTerm };
+  }
+
+  cluster(): ClusterState | undefined {
+    return decodeCluster(this.#state.cluster);
+  }
+
+  logTimeMs(): number {
+    return this.#state.logTimeMs;
+  }
+
+  attach(host: StateMachineHost): void {
+    this.#store.attach({
+      freeze: () => this.#state.freeze(),
+      checkpointed: ({ appliedIndex, appliedTerm }) => {
+        host.checkpointed({ index: appliedIndex, term: appliedTerm });
+      },
+      failed: (error) => {
+        host.failed(error);
+      },
+    });
+  }
+
+  prepare(entry: CommittedEntry, ready: () => void): boolean {
+    if (entry.commands.length === 0) return true;
+    return this.#store.prefetch(this.#commands.of(entry).wanted, ready);
+  }
+
+  apply(entry: CommittedEntry): void {
+    const effects = this.#state.apply(entry, this.#commands.take(entry));
+    this.#store.entryApplied(entry.index);
+    // Only now, when the entry is applied as a whole, does anybody hear of it: none of them can see half an entry.
+    if (effects.compactRevision !== undefined) this.#hub.compacted(effects.compactRevision);
+    if (effects.changes.length > 0) {
+      this.#hub.publish(effects.changes);
+      this.#waiters.reached(this.#state.revision);
+    }
+    if (this.#listener !== undefined) for (const tell of effects.sessionEvents) tell(this.#listener);
+  }
+
+  applyCluster(at: { readonly index: number; readonly term: number }, cluster: ClusterState): void {
+    this.#state.applyCluster(at, encodeCluster(cluster));
+    this.#store.entryApplied(at.index);
+  }
+
+  logDurable(index: number): void {
+    this.#store.logDurable(index);
+  }
+
+  async openSnapshot(): Promise<{ readonly meta: SnapshotMeta; readonly source: SnapshotSource }> {
+    const { state, meta, source } = await this.#store.openSnapshot();
+    const cluster = decodeCluster(state.cluster);
+    if (cluster === undefined) {
+      await source.close();
+      throw new CoterieError('ERR_STORAGE', { message: 'the checkpoint holds no cluster yet: nothing to send' });
+    }
+    return { meta: { ...meta, conf: cluster.conf }, source };
+  }
+
+  receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotSink> {
+    return this.#store.receiveSnapshot(meta);
+  }
+
+  installSnapshot(meta: SnapshotMeta): void {
+    const before = this.#state.appliedIndex;
+    this.#store.installSnapshot(meta);
+    this.#commands.clear();
+    this.#state.recover();
+    invariant(this.#state.appliedIndex === meta.index && meta.index >= before, 'a snapshot never goes back', {
+      before,
+      snapshot: meta.index,
+      state: this.#state.appliedIndex,
+    });
+    this.#hub.rebind(this.#state.revision, this.#state.compactRevision);
+    this.#waiters.reached(this.#state.revision);
+    this.#listener?.rebound();
+  }
+
+  /** Ends watches and iterators normally and waiters with ERR_CLOSED, then closes the store. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#hub.close();
+    this.#reads.close();
+    this.#waiters.close();
+    await this.#store.close();
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- sessions
+
+  get sessions(): SessionLookup {
+    return this.#state.sessions;
+  }
+
+  listen(listener: SessionListener): void {
+    this.#listener = listener;
+  }
+
+  /** @throws CoterieError ERR_RESULT_GONE with outcome 'applied' */
+  recall(request: WriteRequest, kept: WriteResult): Promise<WriteResult> {
+    return recall(this.#store, this.#state, request, kept);
+  }
+
+  /** Sessions that a leader may end at this log time, by proposing `encodeEndSession(id)` for each; at most 1,024 a call. */
+  expiredSessions(logTimeMs: number): readonly number[] {
+    return this.#state.sessions.expired(logTimeMs, expiredMax);
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- state
+
+  get revision(): number {
+    return this.#state.revision;
+  }
+
+  get compactRevision(): number {
+    return this.#state.compactRevision;
+  }
+
+  /** The store takes no more for now: proposals are to be refused with ERR_OVERLOADED. */
+  get overloaded(): boolean {
+    return this.#store.overloaded;
+  }
+
+  /** The state hash as of the last applied entry: equal on all members at equal index. */
+  stateHash(): StateHash {
+    return this.#state.hash();
+  }
+
+  /** The hashes at the last 16 indexes that are multiples of 1,024, oldest first: what members compare with one another. */
+  stateHashes(): readonly StateHash[] {
+    return this.#state.hashes;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- reads
+
+  /** @throws CoterieError ERR_FUTURE_REVISION, ERR_COMPACTED, ERR_CORRUPT, ERR_CLOSED */
+  get(key: BinaryKey, revision?: number): Promise<{ readonly revision: number; readonly entry?: RawEntry }> {
+    return this.#reads.get(key, revision);
+  }
+
+  /** @throws CoterieError as `get`, and ERR_TOO_LARGE; `revision` of the result is that of the state which was read */
+  range(request: LocalRange): Promise<{ readonly revision: number } & RawRange> {
+    return this.#reads.range(request);
+  }
+
+  /** @throws CoterieError ERR_OVERLOADED, ERR_CLOSED; ERR_FUTURE_REVISION, ERR_COMPACTED and ERR_CORRUPT come from the stream */
+  iterate(request: IterateRequest): EngineStream<RawEntry> {
+    return this.#reads.iterate(request);
+  }
+
+  /** @throws CoterieError ERR_INVALID_ARGUMENT, ERR_TOO_MANY_OPS, ERR_OVERLOADED, ERR_CLOSED; the rest comes from the stream */
+  watch(request: WatchRequest): EngineStream<RawBatch> {
+    return this.#hub.watch(request);
+  }
+
+  /** Resolves when this replica has applied the revision. @throws CoterieError ERR_TIMEOUT, ERR_ABORTED, ERR_CLOSED, ERR_OVERLOADED */
+  waitForRevision(minRevision: number, control: CallControl = {}): Promise<void> {
+    return minRevision <= this.#state.revision ? Promise.resolve() : this.#waiters.wait(minRevision, control);
+  }
 }

@@ -119,7 +119,7 @@ export class Proposer implements SessionListener {
     try {
       bytes = encodeWrite(this.#session, sequence, window.lowest, request);
     } catch (error) {
-      return Promise.reject(error instanceof CoterieError ? withOutcome(error, 'not-applied') : error);
+      return Promise.reject(error instanceof CoterieError ? withOutcome(error, 'not-applied') : (error as Error));
     }
     return new Promise((resolve, reject) => {
       const abandon = signal === undefined ? undefined : () => this.#aborted(call, signal);

@@ -2,10 +2,11 @@ import type { RawEntry } from '../command/operation.js';
 import { recordChecksum } from '../store/record-checksum.js';
 import type { BinaryKey, KeyRecord } from '../store/types.js';
 
-/** A buffer that is larger than its value by more than this holds other things too. */
-const slackBytes = 256;
-
-/** The version that a put makes, after the version that it finds. */
+/**
+ * The version that a put makes, after the version that it finds.
+ *
+ * Its value still is a view of the frame that it came in: the store puts a copy in its place when it takes the change.
+ */
 export function nextRecord(
   key: BinaryKey,
   value: Uint8Array,
@@ -13,7 +14,7 @@ export function nextRecord(
   revision: number,
 ): KeyRecord {
   const record = {
-    value: ownedBytes(value),
+    value,
     createRevision: before === undefined ? revision : before.createRevision,
     modRevision: revision,
     version: before === undefined ? 1 : before.version + 1,
@@ -22,16 +23,6 @@ export function nextRecord(
   };
   record.crc32c = recordChecksum(key, record);
   return record;
-}
-
-/**
- * The value without the frame that it came in.
- *
- * A value stays in memory until a checkpoint and longer, as a view it would hold its whole frame: a value of ten bytes up to a megabyte.
- */
-function ownedBytes(value: Uint8Array): Uint8Array {
-  if (value.byteLength + slackBytes >= value.buffer.byteLength) return value;
-  return new Uint8Array(value);
 }
 
 export function rawEntry(key: BinaryKey, record: KeyRecord): RawEntry {

@@ -1,7 +1,7 @@
 import { CoterieError } from '@coterie/errors';
 import type { EngineStream, RawBatch, WatchRequest } from '../engine/engine.js';
 import type { RevisionEvents } from '../store/types.js';
-import { InitialState } from './initial-state.js';
+import { type InitialState } from './initial-state.js';
 import { batchBytes, changeBatch } from './watch-events.js';
 
 /** What a watch needs of its hub. */
@@ -92,7 +92,8 @@ export class Watch implements EngineStream<RawBatch> {
   offer(batch: RawBatch): void {
     if (!this.#live || batch.revision < this.#next) return;
     const bytes = batchBytes(batch);
-    if (this.#queue.length > 0 && this.#bytes + bytes > this.#source.watchBytes) return this.#overflow(batch.revision);
+    if (this.#queue.length > 0 && this.#bytes + bytes > this.#source.watchBytes)
+      return void this.#overflow(batch.revision);
     this.#next = batch.revision + 1;
     this.#told = batch.revision;
     this.#queue.push(batch);
@@ -140,7 +141,7 @@ export class Watch implements EngineStream<RawBatch> {
   // ----------------------------------------------------------------------------------------------------------- catching up
 
   #overflow(revision: number): void {
-    if (this.request.overflow === 'resume') return this.#fallBehind(revision);
+    if (this.request.overflow === 'resume') return void this.#fallBehind(revision);
     const message = `the consumer is slower than the writes; everything before revision ${revision} was handed out`;
     this.#end(new CoterieError('ERR_WATCH_OVERFLOW', { message, revision: revision - 1 }));
   }
@@ -173,14 +174,14 @@ export class Watch implements EngineStream<RawBatch> {
     // Reads at the compact revision are still possible: etcd's bound.
     if (this.#next < compactRevision) {
       const message = `revision ${this.#next} is compacted; the oldest is ${compactRevision}`;
-      return this.#end(new CoterieError('ERR_COMPACTED', { message, compactRevision }));
+      return void this.#end(new CoterieError('ERR_COMPACTED', { message, compactRevision }));
     }
     const loading = {};
     this.#loading = loading;
     this.#source.changes(this.#next, Math.min(catchUpBytes, this.#source.watchBytes), (error, changes, next) => {
       if (this.#loading !== loading || this.#ended !== undefined) return;
       this.#loading = undefined;
-      if (error !== undefined) return this.#end(error);
+      if (error !== undefined) return void this.#end(error);
       for (const change of changes) {
         if (change.revision < this.#next) continue;
         const batch = changeBatch(change, this.request);

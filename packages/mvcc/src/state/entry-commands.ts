@@ -1,0 +1,73 @@
+import { CoterieError } from '@coterie/errors';
+import type { CommittedEntry } from '@coterie/raft';
+import type { Command } from '../command/command.js';
+import { decodeCommand, decodeSequencedHead } from '../command/decode.js';
+import type { Wanted } from '../store/types.js';
+import { EntryWants } from '../txn/wants.js';
+
+/** A write that cannot be read, of which at least the place in its session is known. */
+export interface UnreadableWrite {
+  readonly kind: 'unreadable';
+  readonly session: number;
+  readonly sequence: number;
+  readonly ackedBelow: number;
+}
+
+/** What an entry says. Undefined: bytes that say nothing; apply passes over them. */
+export type EntryCommand = Command | UnreadableWrite | undefined;
+
+export interface ReadEntry {
+  readonly commands: readonly EntryCommand[];
+  readonly wanted: Wanted;
+}
+
+/** Entries that were prepared and not applied yet, at the most; one more is decoded again. */
+const preparedMax = 64;
+
+/** The decoded commands of entries between their `prepare` and their `apply`, so that nothing is decoded twice. */
+export class EntryCommands {
+  readonly #prepared = new Map<CommittedEntry, ReadEntry>();
+
+  of(entry: CommittedEntry): ReadEntry {
+    let read = this.#prepared.get(entry);
+    if (read === undefined) {
+      read = readEntry(entry);
+      if (this.#prepared.size >= preparedMax) this.clear();
+      this.#prepared.set(entry, read);
+    }
+    return read;
+  }
+
+  take(entry: CommittedEntry): readonly EntryCommand[] {
+    const { commands } = this.of(entry);
+    this.#prepared.delete(entry);
+    return commands;
+  }
+
+  clear(): void {
+    this.#prepared.clear();
+  }
+}
+
+function readEntry(entry: CommittedEntry): ReadEntry {
+  const wants = new EntryWants();
+  const commands = entry.commands.map((bytes) => {
+    const command = readCommand(bytes);
+    if (command?.kind === 'write') wants.add(command.request);
+    return command;
+  });
+  return { commands, wanted: wants.finish() };
+}
+
+/**
+ * Any bytes have a meaning that is the same on every member: an entry is committed, nobody can send it back.
+ */
+function readCommand(bytes: Uint8Array): EntryCommand {
+  try {
+    return decodeCommand(bytes);
+  } catch (error) {
+    if (!(error instanceof CoterieError)) throw error;
+    const head = decodeSequencedHead(bytes);
+    return head === undefined ? undefined : { kind: 'unreadable', ...head };
+  }
+}

@@ -1,0 +1,28 @@
+/** A state hash: equal on all members at equal index, whatever way they came there. */
+export interface StateHash {
+  readonly index: number;
+  readonly revision: number;
+  readonly chain: number;
+}
+
+/** Members compare their hashes at multiples of this index. */
+export const hashEvery = 1_024;
+const keptMax = 16;
+
+/** The hashes of the last indexes at which members compare. */
+export class StateHashes {
+  #hashes: StateHash[] = [];
+
+  get all(): readonly StateHash[] {
+    return this.#hashes;
+  }
+
+  add(hash: StateHash): void {
+    this.#hashes.push(hash);
+    if (this.#hashes.length > keptMax) this.#hashes = this.#hashes.slice(-keptMax);
+  }
+
+  clear(): void {
+    this.#hashes = [];
+  }
+}
