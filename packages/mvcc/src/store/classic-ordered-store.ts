@@ -1,4 +1,5 @@
-import { CoterieError } from '@coterie/errors';
+import { CoterieError, invariant } from '@coterie/errors';
+import { rm } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import type {
   OrderedBatch,
@@ -7,10 +8,17 @@ import type {
   OrderedRange,
   OrderedSnapshot,
   OrderedStore,
+  OrderedStores,
 } from './ordered-store.js';
 
 type Level = ClassicLevel<string, Uint8Array>;
 type LevelSnapshot = ReturnType<Level['snapshot']>;
+
+/** {@link OrderedStores} on LevelDB. */
+export const classicOrderedStores: OrderedStores = {
+  open: openClassicOrderedStore,
+  destroy: (directory) => rm(directory, { recursive: true, force: true, maxRetries: 3 }),
+};
 
 /**
  * An {@link OrderedStore} on LevelDB.
@@ -20,7 +28,7 @@ type LevelSnapshot = ReturnType<Level['snapshot']>;
  *
  * @throws CoterieError ERR_DATA_DIR_IN_USE when another process or store has the directory open; ERR_CORRUPT; ERR_STORAGE
  */
-export async function openClassicOrderedStore(directory: string): Promise<OrderedStore> {
+async function openClassicOrderedStore(directory: string): Promise<OrderedStore> {
   const level: Level = new ClassicLevel(directory, { keyEncoding: 'utf8', valueEncoding: 'view' });
   try {
     await level.open();
@@ -108,8 +116,14 @@ class ClassicOrderedStore implements OrderedStore {
 /** Records in one page; the byte limit is the one that counts for large values. */
 const pageRecords = 1_000;
 
+/** What is used of an iterator; the overloads of the library's own type lose the types of key and value. */
+interface LevelIterator {
+  nextv(size: number): Promise<OrderedEntry[]>;
+  close(): Promise<void>;
+}
+
 class ClassicCursor implements OrderedCursor {
-  readonly #iterator: ReturnType<Level['iterator']>;
+  readonly #iterator: LevelIterator;
 
   constructor(level: Level, range: OrderedRange) {
     this.#iterator = level.iterator({
@@ -186,7 +200,9 @@ class ClassicBatch implements OrderedBatch {
 }
 
 function over(snapshot: OrderedSnapshot | undefined): { snapshot?: LevelSnapshot } {
-  return snapshot === undefined ? {} : { snapshot: (snapshot as ClassicSnapshot).level };
+  if (snapshot === undefined) return {};
+  invariant(snapshot instanceof ClassicSnapshot, 'a snapshot goes back to the store that took it');
+  return { snapshot: snapshot.level };
 }
 
 function settle<T>(

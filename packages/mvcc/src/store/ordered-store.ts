@@ -70,5 +70,14 @@ export interface OrderedStore {
   close(done: (error: Error | undefined) => void): void;
 }
 
-/** Opens or creates the ordered store of one directory. */
-export type OpenOrdered = (directory: string) => Promise<OrderedStore>;
+/** Where ordered stores come from, one a directory. */
+export interface OrderedStores {
+  /**
+   * Opens the store of a directory, or makes it there.
+   *
+   * @throws CoterieError ERR_DATA_DIR_IN_USE, ERR_CORRUPT, ERR_STORAGE
+   */
+  open(directory: string): Promise<OrderedStore>;
+  /** Removes a directory with every closed store and every file in it. Fine when there is none. */
+  destroy(directory: string): Promise<void>;
+}

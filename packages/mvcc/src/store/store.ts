@@ -70,7 +70,11 @@ export interface Store {
   ): void;
 
   // ---------------------------------------------------------------------------------------------------------- snapshots
-  openSnapshot(): Promise<{ readonly state: StoreState; readonly meta: Omit<SnapshotMeta, 'conf'>; readonly source: SnapshotSource }>;
+  openSnapshot(): Promise<{
+    readonly state: StoreState;
+    readonly meta: Omit<SnapshotMeta, 'conf'>;
+    readonly source: SnapshotSource;
+  }>;
   receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotSink>;
   /** Makes the committed snapshot current: after it `recovered()` is the snapshot's state and every cache is new. */
   installSnapshot(meta: SnapshotMeta): void;

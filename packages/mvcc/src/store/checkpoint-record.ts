@@ -1,0 +1,107 @@
+import { CoterieError } from '@coterie/errors';
+import { crc32c } from '../files/crc32c.js';
+import { emptyManifest, type HistoryManifest, type HistorySegment } from './history/manifest.js';
+import type { StoreState } from './types.js';
+
+/** What a checkpoint says of itself, in the same batch as its keys. */
+export interface CheckpointRecord {
+  readonly state: StoreState;
+  readonly history: HistoryManifest;
+}
+
+/** Nothing has been applied. The first change makes revision 2, as in etcd (§1.1 of its API reference: a fresh store is at revision 1). */
+export const initialState: StoreState = {
+  appliedIndex: 0,
+  appliedTerm: 0,
+  revision: 1,
+  compactRevision: 0,
+  logTimeMs: 0,
+  chain: 0,
+  cluster: new Uint8Array(0),
+  sessions: new Uint8Array(0),
+};
+
+export const initialCheckpoint: CheckpointRecord = { state: initialState, history: emptyManifest };
+
+const formatVersion = 1;
+/** Version, six numbers of the state, next ordinal, and the lengths of cluster, sessions and segments. */
+const headBytes = 4 + 6 * 8 + 8 + 3 * 4;
+const segmentInfoBytes = 4 * 8;
+const checksumBytes = 4;
+
+/** Little-endian: version uint32; the state's numbers and the next ordinal as float64; three lengths; bytes; segments; CRC32C of it all. */
+export function encodeCheckpoint({ state, history }: CheckpointRecord): Uint8Array {
+  const { cluster, sessions } = state;
+  const size =
+    headBytes + cluster.length + sessions.length + history.segments.length * segmentInfoBytes + checksumBytes;
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, formatVersion, true);
+  const numbers = [
+    state.appliedIndex,
+    state.appliedTerm,
+    state.revision,
+    state.compactRevision,
+    state.logTimeMs,
+    state.chain,
+    history.nextOrdinal,
+  ];
+  numbers.forEach((number, position) => {
+    view.setFloat64(4 + position * 8, number, true);
+  });
+  view.setUint32(60, cluster.length, true);
+  view.setUint32(64, sessions.length, true);
+  view.setUint32(68, history.segments.length, true);
+  bytes.set(cluster, headBytes);
+  bytes.set(sessions, headBytes + cluster.length);
+  let at = headBytes + cluster.length + sessions.length;
+  for (const { ordinal, firstRevision, lastRevision, bytes: length } of history.segments) {
+    [ordinal, firstRevision, lastRevision, length].forEach((number, position) => {
+      view.setFloat64(at + position * 8, number, true);
+    });
+    at += segmentInfoBytes;
+  }
+  view.setUint32(at, crc32c(bytes, 0, 0, at), true);
+  return bytes;
+}
+
+/** @throws CoterieError ERR_CORRUPT */
+export function decodeCheckpoint(given: Uint8Array): CheckpointRecord {
+  // Copied: the parts live as long as the store does, and so would what else is in the buffer.
+  const bytes = Uint8Array.from(given);
+  const view = new DataView(bytes.buffer);
+  const end = bytes.length - checksumBytes;
+  if (end < headBytes || view.getUint32(end, true) !== crc32c(bytes, 0, 0, end))
+    throw damaged('its checksum does not match');
+  const version = view.getUint32(0, true);
+  if (version !== formatVersion) throw damaged(`it has format ${version}, this build reads ${formatVersion}`);
+  const clusterEnd = headBytes + view.getUint32(60, true);
+  const sessionsEnd = clusterEnd + view.getUint32(64, true);
+  const count = view.getUint32(68, true);
+  if (sessionsEnd + count * segmentInfoBytes !== end) throw damaged('its lengths disagree');
+  const number = (position: number): number => view.getFloat64(4 + position * 8, true);
+  const state: StoreState = {
+    appliedIndex: number(0),
+    appliedTerm: number(1),
+    revision: number(2),
+    compactRevision: number(3),
+    logTimeMs: number(4),
+    chain: number(5),
+    cluster: bytes.subarray(headBytes, clusterEnd),
+    sessions: bytes.subarray(clusterEnd, sessionsEnd),
+  };
+  const segments: HistorySegment[] = [];
+  for (let at = sessionsEnd; at < end; at += segmentInfoBytes) {
+    segments.push({
+      ordinal: view.getFloat64(at, true),
+      firstRevision: view.getFloat64(at + 8, true),
+      lastRevision: view.getFloat64(at + 16, true),
+      bytes: view.getFloat64(at + 24, true),
+    });
+  }
+  return { state, history: { nextOrdinal: number(6), segments } };
+}
+
+function damaged(why: string): Error {
+  return new CoterieError('ERR_CORRUPT', { message: `the state of the checkpoint is damaged: ${why}` });
+}

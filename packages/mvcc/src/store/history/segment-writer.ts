@@ -1,0 +1,127 @@
+import type { BackgroundFiles } from '../../files/background-files.js';
+import type { FileHandle } from '../../files/file-system.js';
+import { storageError } from '../../files/storage-error.js';
+import { completion } from '../completion.js';
+import type { RevisionEvents } from '../types.js';
+import { encodeEvents, type EventPosition } from './event-codec.js';
+import { segmentName, type HistoryManifest, type HistorySegment } from './manifest.js';
+
+/** The file that is appended to, and what of it was written: not all of it is named by a checkpoint yet. */
+interface OpenSegment {
+  readonly file: FileHandle;
+  readonly segment: HistorySegment;
+}
+
+/**
+ * Appends changes to history files, and makes them durable before a checkpoint names them.
+ *
+ * A file of an earlier process is never appended to: behind what its checkpoint names there may be the torn remains of the next one.
+ */
+export class SegmentWriter {
+  readonly #files: BackgroundFiles;
+  readonly #directory: string;
+  readonly #segmentBytes: number;
+  readonly #sliceBytes: number;
+  #open: OpenSegment | undefined;
+  #nextOrdinal: number;
+  /** Without the open one. */
+  #finished: HistorySegment[];
+
+  constructor(
+    files: BackgroundFiles,
+    directory: string,
+    manifest: HistoryManifest,
+    limits: { readonly segmentBytes: number; readonly sliceBytes: number },
+  ) {
+    this.#files = files;
+    this.#directory = directory;
+    this.#segmentBytes = limits.segmentBytes;
+    this.#sliceBytes = limits.sliceBytes;
+    this.#nextOrdinal = manifest.nextOrdinal;
+    this.#finished = [...manifest.segments];
+  }
+
+  /**
+   * Appends what is not compacted, syncs, and tells what the next checkpoint is to name: all files that are not wholly compacted.
+   *
+   * One call at a time.
+   *
+   * @throws CoterieError ERR_STORAGE; nothing more may be appended after it
+   */
+  async append(changes: readonly RevisionEvents[], compactRevision: number): Promise<HistoryManifest> {
+    try {
+      await this.#write(changes.filter(({ revision }) => revision >= compactRevision));
+      this.#finished = this.#finished.filter(({ lastRevision }) => lastRevision >= compactRevision);
+      // It will be unlinked, so nothing more may go there.
+      if (this.#open !== undefined && this.#open.segment.lastRevision < compactRevision) await this.close();
+    } catch (error) {
+      throw storageError('cannot write the history', error);
+    }
+    const segments = this.#open === undefined ? this.#finished : [...this.#finished, this.#open.segment];
+    return { nextOrdinal: this.#nextOrdinal, segments: [...segments] };
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    if (open === undefined) return;
+    await completion<undefined>((done) => {
+      this.#files.close(open.file, done);
+    });
+  }
+
+  async #write(changes: readonly RevisionEvents[]): Promise<void> {
+    let created = false;
+    let position: EventPosition = { at: 0, sub: 0 };
+    while (position.at < changes.length) {
+      const between = position.sub === 0;
+      if (between && this.#open !== undefined && this.#open.segment.bytes >= this.#segmentBytes) await this.#finish();
+      if (this.#open === undefined) {
+        await this.#create((changes[position.at] as RevisionEvents).revision);
+        created = true;
+      }
+      // Cut where the file is full, but only between two revisions: a revision never spans two files.
+      const { segment } = this.#open as unknown as OpenSegment;
+      const room = Math.max(1, Math.min(this.#sliceBytes, this.#segmentBytes - segment.bytes));
+      const { bytes, next } = encodeEvents(changes, position, room);
+      await this.#put(bytes, (changes[next.sub === 0 ? next.at - 1 : next.at] as RevisionEvents).revision);
+      position = next;
+    }
+    if (changes.length > 0) await this.#sync();
+    if (created) {
+      await completion<undefined>((done) => {
+        this.#files.syncDirectory(this.#directory, done);
+      });
+    }
+  }
+
+  async #create(firstRevision: number): Promise<void> {
+    const ordinal = this.#nextOrdinal++;
+    const file = await completion<FileHandle>((done) => {
+      this.#files.open(`${this.#directory}/${segmentName(ordinal)}`, 'create', done);
+    });
+    this.#open = { file, segment: { ordinal, firstRevision, lastRevision: firstRevision, bytes: 0 } };
+  }
+
+  async #put(bytes: Uint8Array, lastRevision: number): Promise<void> {
+    const { file, segment } = this.#open as OpenSegment;
+    await completion<undefined>((done) => {
+      this.#files.write(file, bytes, segment.bytes, done);
+    });
+    this.#open = { file, segment: { ...segment, lastRevision, bytes: segment.bytes + bytes.length } };
+  }
+
+  async #sync(): Promise<void> {
+    const { file } = this.#open as OpenSegment;
+    await completion<undefined>((done) => {
+      this.#files.datasync(file, done);
+    });
+  }
+
+  async #finish(): Promise<void> {
+    await this.#sync();
+    this.#finished.push((this.#open as OpenSegment).segment);
+    await this.close();
+  }
+}

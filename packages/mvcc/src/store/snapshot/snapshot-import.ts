@@ -1,0 +1,201 @@
+import type { SnapshotMeta, SnapshotSink } from '@coterie/raft';
+import { CoterieError } from '@coterie/errors';
+import type { BackgroundFiles } from '../../files/background-files.js';
+import { decodeCheckpoint, encodeCheckpoint, type CheckpointRecord } from '../checkpoint-record.js';
+import { completion } from '../completion.js';
+import { ChangeAssembler } from '../history/change-assembler.js';
+import { emptyManifest, type HistoryManifest } from '../history/manifest.js';
+import { SegmentWriter } from '../history/segment-writer.js';
+import type { OrderedBatch, OrderedStore } from '../ordered-store.js';
+import { encodeRecord } from '../record-codec.js';
+import { checkpointKey, storedKey } from '../stored-keys.js';
+import type { StoreState } from '../types.js';
+import {
+  blockHeadBytes,
+  blockKinds,
+  corruptSnapshot,
+  decodeBlock,
+  decodeItems,
+  decodeTotals,
+  type Block,
+  type SnapshotTotals,
+} from './snapshot-format.js';
+
+/** Bytes of records in one batch: each batch is synced, so that no later one can survive it. */
+const batchBytes = 4 * 1024 * 1024;
+
+export interface ImportTarget {
+  readonly directory: string;
+  readonly store: OrderedStore;
+  readonly files: BackgroundFiles;
+  readonly limits: { readonly segmentBytes: number; readonly sliceBytes: number };
+  /** Closes and removes what was built. */
+  readonly discard: () => Promise<void>;
+}
+
+/**
+ * Builds a store from the bytes of a snapshot, beside the one that is running.
+ *
+ * Every block and every record in it is checked before it is stored. The record of the checkpoint goes last: a store without it is not
+ * complete, and the next start removes it.
+ */
+export class SnapshotImport implements SnapshotSink {
+  readonly meta: SnapshotMeta;
+  readonly #target: ImportTarget;
+  readonly #writer: SegmentWriter;
+  readonly #assembler = new ChangeAssembler(0);
+  #unread: Uint8Array = new Uint8Array(0);
+  #offset = 0;
+  #state: StoreState | undefined;
+  #totals: SnapshotTotals | undefined;
+  #keys = 0;
+  #events = 0;
+  #lastKind = 0;
+  #batch: OrderedBatch | undefined;
+  #inBatch = 0;
+  #history: HistoryManifest = emptyManifest;
+  #checkpoint: CheckpointRecord | undefined;
+  #fault: Error | undefined;
+
+  constructor(meta: SnapshotMeta, target: ImportTarget) {
+    this.meta = meta;
+    this.#target = target;
+    this.#writer = new SegmentWriter(target.files, target.directory, emptyManifest, target.limits);
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** The received checkpoint, once it is durable. */
+  get checkpoint(): CheckpointRecord | undefined {
+    return this.#checkpoint;
+  }
+
+  get directory(): string {
+    return this.#target.directory;
+  }
+
+  get store(): OrderedStore {
+    return this.#target.store;
+  }
+
+  /** Whether it can still become a store. */
+  get usable(): boolean {
+    return this.#fault === undefined;
+  }
+
+  /** One call at a time. @throws CoterieError ERR_CORRUPT, ERR_STORAGE; nothing of it can be used after that */
+  async write(chunk: Uint8Array): Promise<void> {
+    await this.#guard(async () => {
+      if (this.#offset + chunk.length > this.meta.size)
+        throw corruptSnapshot(`it is longer than ${this.meta.size} bytes`);
+      let bytes: Uint8Array = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
+      for (let block = decodeBlock(bytes); block !== undefined; block = decodeBlock(bytes)) {
+        await this.#take(block);
+        bytes = bytes.subarray(blockHeadBytes + block.content.length);
+      }
+      // Copied: the chunk belongs to the transport's frame.
+      this.#unread = Uint8Array.from(bytes);
+      this.#offset += chunk.length;
+    });
+  }
+
+  /** Durable, not yet current. @throws CoterieError ERR_CORRUPT, ERR_STORAGE */
+  async commit(): Promise<void> {
+    await this.#guard(async () => {
+      const state = this.#complete();
+      await this.#writer.close();
+      const checkpoint = { state, history: this.#history };
+      await this.#flush();
+      await this.#write(checkpointKey, encodeCheckpoint(checkpoint));
+      await this.#flush();
+      this.#checkpoint = checkpoint;
+    });
+  }
+
+  /** Idempotent. */
+  async abort(): Promise<void> {
+    this.#fault ??= new CoterieError('ERR_ABORTED', { message: 'the snapshot was given up' });
+    this.#batch?.discard();
+    this.#batch = undefined;
+    await this.#writer.close().catch(() => undefined);
+    await this.#target.discard();
+  }
+
+  #complete(): StoreState {
+    const { meta } = this;
+    if (
+      this.#totals === undefined ||
+      this.#state === undefined ||
+      this.#unread.length > 0 ||
+      this.#offset !== meta.size
+    ) {
+      throw corruptSnapshot(`it ends at ${this.#offset} of ${meta.size} bytes`);
+    }
+    if (this.#keys !== this.#totals.keys || this.#events !== this.#totals.events || !this.#assembler.whole) {
+      throw corruptSnapshot(`${this.#keys} keys and ${this.#events} events came, not ${JSON.stringify(this.#totals)}`);
+    }
+    const { appliedIndex, appliedTerm } = this.#state;
+    if (appliedIndex !== meta.index || appliedTerm !== meta.term) {
+      throw corruptSnapshot(
+        `it is of entry ${appliedIndex} of term ${appliedTerm}, not of ${meta.index} of ${meta.term}`,
+      );
+    }
+    return this.#state;
+  }
+
+  async #take({ kind, content }: Block): Promise<void> {
+    const first = this.#state === undefined;
+    if (kind < this.#lastKind || first !== (kind === blockKinds.state) || this.#totals !== undefined) {
+      throw corruptSnapshot(`a block of kind ${kind} stands behind one of kind ${this.#lastKind}`);
+    }
+    this.#lastKind = kind;
+    if (kind === blockKinds.state) this.#state = decodeCheckpoint(content).state;
+    else if (kind === blockKinds.keys) await this.#takeKeys(content);
+    else if (kind === blockKinds.events) await this.#takeEvents(content);
+    else this.#totals = decodeTotals(content);
+  }
+
+  async #takeKeys(content: Uint8Array): Promise<void> {
+    for (const { key, record } of decodeItems(content)) {
+      await this.#write(storedKey(key), encodeRecord(record));
+      this.#keys++;
+    }
+  }
+
+  async #takeEvents(content: Uint8Array): Promise<void> {
+    const { used } = this.#assembler.take(content, Number.POSITIVE_INFINITY);
+    if (used !== content.length) throw corruptSnapshot('a block ends inside an event');
+    const changes = this.#assembler.changes.splice(0);
+    for (const { events } of changes) this.#events += events.length;
+    if (changes.length > 0) this.#history = await this.#writer.append(changes, 0);
+  }
+
+  async #write(key: string, value: Uint8Array): Promise<void> {
+    this.#batch ??= this.#target.store.batch();
+    this.#batch.put(key, value);
+    this.#inBatch += key.length + value.length;
+    if (this.#inBatch >= batchBytes) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#batch;
+    if (batch === undefined) return;
+    this.#batch = undefined;
+    this.#inBatch = 0;
+    await completion<undefined>((done) => {
+      batch.write({ sync: true }, done);
+    });
+  }
+
+  async #guard(step: () => Promise<void>): Promise<void> {
+    if (this.#fault !== undefined) throw this.#fault;
+    try {
+      await step();
+    } catch (error) {
+      this.#fault ??= error as Error;
+      throw this.#fault;
+    }
+  }
+}

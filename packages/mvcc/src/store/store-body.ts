@@ -1,0 +1,272 @@
+import { CoterieError, invariant } from '@coterie/errors';
+import type { BackgroundFiles } from '../files/background-files.js';
+import { storageError } from '../files/storage-error.js';
+import { eventCost } from './change-bytes.js';
+import { writeCheckpoint } from './checkpoint.js';
+import type { CheckpointRecord } from './checkpoint-record.js';
+import { completion, type Defer } from './completion.js';
+import { DiskImage } from './disk-image.js';
+import { DurableLog } from './durable-log.js';
+import { History } from './history/history.js';
+import { Layers } from './layers.js';
+import type { OrderedStore } from './ordered-store.js';
+import { PointReads } from './point-reads.js';
+import { Prefetch } from './prefetch.js';
+import { RecentChanges } from './recent-changes.js';
+import { RecordCache } from './record-cache.js';
+import type { StoreLimits } from './store-limits.js';
+import type { BinaryKey, KeyEvent, KeyRecord, RevisionEvents, StoreState } from './types.js';
+import { ValueSlabs } from './value-slabs.js';
+import { Views } from './views.js';
+
+/** What a body stands on: one directory `store-<n>`, its open ordered store and the checkpoint found or received there. */
+export interface BodyFiles {
+  readonly directory: string;
+  readonly store: OrderedStore;
+  readonly checkpoint: CheckpointRecord;
+}
+
+export interface BodyHost {
+  freeze(): StoreState;
+  checkpointed(state: StoreState): void;
+  failed(error: Error): void;
+}
+
+/**
+ * Everything that belongs to one stored state: disk, history, memory, caches. Installing a snapshot makes a new one, so that nothing of
+ * the old state can be left in any of them.
+ */
+export class StoreBody {
+  readonly directory: string;
+  readonly layers: Layers;
+  readonly prefetch: Prefetch;
+  readonly recent: RecentChanges;
+  readonly history: History;
+  readonly durable = new DurableLog();
+  readonly views: Views;
+  readonly reads: PointReads;
+  compactRevision: number;
+  #checkpoint: CheckpointRecord;
+  readonly #store: OrderedStore;
+  readonly #host: BodyHost;
+  readonly #limits: StoreLimits;
+  readonly #defer: Defer;
+  readonly #slabs = new ValueSlabs();
+  #entries = 0;
+  #running: Promise<void> | undefined;
+  #images = 0;
+  #broken = false;
+  #closed = false;
+  #drained: (() => void) | undefined;
+
+  constructor(files: BodyFiles, background: BackgroundFiles, limits: StoreLimits, defer: Defer, host: BodyHost) {
+    const { directory, store, checkpoint } = files;
+    this.directory = directory;
+    this.#store = store;
+    this.#host = host;
+    this.#limits = limits;
+    this.#defer = defer;
+    this.#checkpoint = checkpoint;
+    this.compactRevision = checkpoint.state.compactRevision;
+    this.layers = new Layers(this.#newImage(), new RecordCache(limits.cacheBytes));
+    this.prefetch = new Prefetch(this.layers, limits, (error) => {
+      this.#fail(error);
+    });
+    this.reads = new PointReads(limits.pendingReads, defer, (image, key, record) => {
+      this.layers.admit(image, key, record);
+    });
+    this.recent = new RecentChanges(checkpoint.state.revision);
+    this.history = new History(background, directory, checkpoint.history, limits, (error) => {
+      this.#fail(error);
+    });
+    this.views = new Views(this.layers, this.reads, limits, defer);
+  }
+
+  /** The last durable checkpoint. */
+  get checkpoint(): CheckpointRecord {
+    return this.#checkpoint;
+  }
+
+  get revision(): number {
+    return this.recent.lastRevision;
+  }
+
+  get overloaded(): boolean {
+    const { active, frozen } = this.layers.overlay;
+    return frozen !== undefined && active.bytes + frozen.bytes >= 2 * this.#limits.checkpointBytes;
+  }
+
+  lookup(key: BinaryKey): KeyRecord | undefined {
+    const known = this.layers.peek(key);
+    if (known !== 'on-disk') return known;
+    const record = this.layers.image.getSync(key);
+    this.layers.cache.put(key, record);
+    return record;
+  }
+
+  commit(change: RevisionEvents): void {
+    this.recent.push(change);
+    const { active } = this.layers.overlay;
+    for (const event of change.events) {
+      this.#own(event);
+      active.set(event.key, change.revision, event.after, event.before !== undefined);
+      active.bytes += eventCost(event);
+      active.operations++;
+      this.layers.cache.delete(event.key);
+    }
+  }
+
+  entryApplied(): void {
+    this.#entries++;
+    const { active } = this.layers.overlay;
+    const due =
+      active.bytes >= this.#limits.checkpointBytes ||
+      active.operations + this.#entries >= this.#limits.checkpointOperations;
+    if (due && this.#running === undefined && !this.#closed && !this.#broken) this.#begin();
+  }
+
+  /** Newest changes in memory; those of earlier checkpoints from files. @throws CoterieError ERR_COMPACTED, ERR_CORRUPT, ERR_STORAGE */
+  changes(
+    from: number,
+    maxBytes: number,
+    done: (error: Error | undefined, changes: readonly RevisionEvents[], next: number) => void,
+  ): void {
+    if (from < this.compactRevision) {
+      done(this.#compacted(from), [], from);
+    } else if (from >= this.recent.firstRevision) {
+      const changes = this.recent.take(from, maxBytes);
+      done(undefined, changes, nextRevision(changes, from));
+    } else {
+      this.#readFiles(from, maxBytes).then(
+        (changes) => {
+          done(undefined, changes, nextRevision(changes, from));
+        },
+        (error: unknown) => {
+          done(error as Error, [], from);
+        },
+      );
+    }
+  }
+
+  /** Ends everything and closes the files. Idempotent; never rejects for what was under way. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.durable.abandon();
+    this.views.endAll(new CoterieError('ERR_CLOSED', { message: 'the store is closed' }));
+    await this.#running;
+    await this.#closeFiles();
+  }
+
+  /** As `close`, but reads that are under way may go on: it waits until the last view and read is done. */
+  async retire(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.durable.abandon();
+    await this.#running;
+    this.layers.image.release();
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+      this.#checkDrained();
+    });
+    await this.#closeFiles();
+  }
+
+  async #closeFiles(): Promise<void> {
+    await this.history.close();
+    await completion<undefined>((done) => {
+      this.#store.close(done);
+    });
+  }
+
+  async #readFiles(from: number, maxBytes: number): Promise<readonly RevisionEvents[]> {
+    for (;;) {
+      const { firstRevision } = this.recent;
+      const changes = await this.history.read(from, maxBytes);
+      // Compaction may have taken the files while they were read.
+      if (from < this.compactRevision) throw this.#compacted(from);
+      if (changes.length > 0) return changes;
+      // No file holds a revision from there on, so memory did when we looked; it still does unless a checkpoint has moved it on since.
+      if (this.recent.firstRevision === firstRevision) return this.recent.take(from, maxBytes);
+    }
+  }
+
+  #compacted(revision: number): Error {
+    const { compactRevision } = this;
+    const message = `revision ${revision} is compacted; the oldest is ${compactRevision}`;
+    return new CoterieError('ERR_COMPACTED', { message, compactRevision });
+  }
+
+  /** The value of a new version may be a small part of a received frame, and would keep all of it in memory: it is replaced by a copy. */
+  #own(event: KeyEvent): void {
+    if (event.after === undefined) return;
+    const record = event.after as { value: Uint8Array };
+    record.value = this.#slabs.keep(record.value);
+  }
+
+  #begin(): void {
+    const state = this.#host.freeze();
+    const previous = this.#checkpoint.state.revision;
+    invariant(state.revision === this.revision, 'a checkpoint holds every change', {
+      state: state.revision,
+      store: this.revision,
+    });
+    const frozen = this.layers.freeze();
+    this.#entries = 0;
+    this.#running = this.#write(state, previous, frozen)
+      .catch((error: unknown) => {
+        this.#fail(error as Error);
+      })
+      .finally(() => {
+        this.#running = undefined;
+      });
+  }
+
+  async #write(state: StoreState, previous: number, frozen: ReturnType<Layers['freeze']>): Promise<void> {
+    const written = await writeCheckpoint({
+      store: this.#store,
+      frozen,
+      state,
+      changes: this.recent.between(previous, state.revision),
+      history: this.history,
+      limits: this.#limits,
+      defer: this.#defer,
+      logDurable: (index) => this.durable.reached(index),
+      stored: (key, record) => {
+        // What has been changed again since must not come back when the frozen memtable goes.
+        if (!this.layers.overlay.active.has(key)) this.layers.cache.put(key, record);
+      },
+      cancelled: () => this.#closed,
+    });
+    if (written === undefined || this.#closed) return;
+    this.#checkpoint = written;
+    this.layers.thaw(this.#newImage());
+    this.recent.trim(state.revision, this.#limits.recentBytes);
+    this.history.publish(written.history);
+    this.views.retired(frozen);
+    this.#host.checkpointed(state);
+  }
+
+  #newImage(): DiskImage {
+    this.#images++;
+    return new DiskImage(this.#store, () => {
+      this.#images--;
+      this.#checkDrained();
+    });
+  }
+
+  #checkDrained(): void {
+    if (this.#images === 0) this.#drained?.();
+  }
+
+  #fail(error: Error): void {
+    if (this.#closed || this.#broken) return;
+    this.#broken = true;
+    this.#host.failed(storageError('the store failed', error));
+  }
+}
+
+function nextRevision(changes: readonly RevisionEvents[], from: number): number {
+  const last = changes.at(-1);
+  return last === undefined ? from : last.revision + 1;
+}
