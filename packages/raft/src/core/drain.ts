@@ -87,7 +87,7 @@ function takeBatch(s: CoreState): AppendBatch | undefined {
   const snapshot = outbox.snapshot;
   const changed = hardStateChanged(s);
   if (entries.length === 0 && snapshot === undefined && !changed) return undefined;
-  const mustSync = entries.length > 0 || snapshot !== undefined || voteChanged(s);
+  const mustSync = entries.length > 0 || snapshot !== undefined || voteChanged(s) || commitsConfChange(s);
   const seq = durability.nextSeq();
   const batch: Mutable<AppendBatch> = { seq, entries, mustSync };
   if (changed) {
@@ -109,6 +109,18 @@ function takeBatch(s: CoreState): AppendBatch | undefined {
   outbox.snapshot = undefined;
   log.staged = last + 1;
   return batch;
+}
+
+/**
+ * A commit index is found again by asking a quorum, so it is not synced for its own sake; but a member that forgets that a change is
+ * committed may have to ask those whom the change has removed, and who are gone by then.
+ */
+function commitsConfChange(s: CoreState): boolean {
+  const { log, outbox } = s;
+  for (let index = Math.max(outbox.toldHardState.commit, log.startIndex) + 1; index <= log.commit; index++) {
+    if (log.entryAt(index)?.kind === 'conf') return true;
+  }
+  return false;
 }
 
 function markIndex(snapshot: SnapshotMeta | undefined): number {

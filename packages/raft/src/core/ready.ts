@@ -21,7 +21,10 @@ export interface AppendBatch {
   readonly entries: readonly Entry[];
   /** A received snapshot that now is the start of the log: its mark goes into the log before anything after it. */
   readonly snapshot?: SnapshotMeta;
-  /** False when only the commit index moved: such a batch needs no sync of its own (etcd's MustSync rule). */
+  /**
+   * False when only the commit index moved, and past no membership change: such a batch needs no sync of its own (etcd's MustSync
+   * rule).
+   */
   readonly mustSync: boolean;
 }
 
