@@ -105,3 +105,23 @@ export type {
   WriteResult,
 } from './command/operation.js';
 export type { BinaryKey, KeyRange } from './store/types.js';
+
+// ---- what a replicated peer is assembled from
+export { encodeEndSession } from './command/encode.js';
+export { crc32c } from './files/crc32c.js';
+export type { BackgroundFiles } from './files/background-files.js';
+export { writeFileAtomically, type FileSystem } from './files/file-system.js';
+export { nodeBackgroundFiles, nodeFileSystem } from './files/node-files.js';
+export { callControl } from './kv/call-control.js';
+export { defaultLimits, type MvccLimits } from './limits.js';
+export { MvccStateMachine, type MvccStateMachineOptions } from './machine.js';
+export type { StateHash } from './state/state-hashes.js';
+export { Proposer, type ProposerOptions } from './session/proposer.js';
+export { classicOrderedStores } from './store/classic-ordered-store.js';
+export type { OrderedStores } from './store/ordered-store.js';
+export { openLevelStore, type OpenLevelStoreOptions } from './store/open-level-store.js';
+export type { StoreLimits } from './store/store-limits.js';
+export type { Store } from './store/store.js';
+export { InlineWalRunner, type InlineWalRunnerOptions } from './wal/inline-wal-runner.js';
+export { ThreadWalRunner } from './wal/thread-wal-runner.js';
+export { Wal, type WalOptions } from './wal/wal.js';

@@ -42,6 +42,14 @@ export function lockDataDir(dir: string): DataDirLock {
   };
 }
 
+/** Looks at the lock without taking it. @throws CoterieError ERR_DATA_DIR_IN_USE */
+export function checkUnlocked(dir: string): void {
+  const real = fs.realpathSync(dir);
+  if (openHere.has(real)) throw inUse(real, process.pid);
+  const holder = readHolder(path.join(real, 'LOCK'));
+  if (holder !== undefined && alive(holder)) throw inUse(real, holder.pid);
+}
+
 /** A fresh file by exclusive creation; a stale one is removed first. Bounded: whoever loses the race twice finds a living holder. */
 function takeFile(file: string, dir: string): void {
   const mine: Holder = { pid: process.pid, started: startOf(process.pid) ?? '' };

@@ -22,7 +22,7 @@ export interface PeerStorage {
   /** Durable when it returns. */
   saveIdentity(identity: Identity): void;
   /** Removes log and store: leftovers of a directory that never became a member. */
-  erase(): void;
+  erase(): Promise<void>;
   /** Opens the log, making it if it is not there. @throws CoterieError ERR_CORRUPT, ERR_STORAGE */
   openLog(identity: Identity): MemberLog;
   /** Whether a log was ever made. */

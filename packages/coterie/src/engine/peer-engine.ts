@@ -14,7 +14,7 @@ import {
   type WriteRequest,
   type WriteResult,
 } from '@coterie/mvcc';
-import type { NodeId, NodeOptions, RaftEvent, ReadWaiter, Transport } from '@coterie/raft';
+import type { NodeId, NodeOptions, Observer, RaftEvent, ReadWaiter, Transport } from '@coterie/raft';
 import type { Identity } from '../data-dir/identity.js';
 import type { PeerStorage } from '../data-dir/storage.js';
 import { LatestValue } from '../latest-value.js';
@@ -50,6 +50,8 @@ export interface PeerEngineParts {
   readonly requestTimeoutMs: number;
   readonly closeTimeoutMs: number;
   readonly logger: Logger;
+  /** Told what the raft node tells, for tests and observation. Must not throw. */
+  readonly observer?: Observer;
 }
 
 /** Log bytes that wait for the disk; beyond it writes are refused with ERR_OVERLOADED. */
@@ -137,6 +139,15 @@ export class PeerEngine implements Engine {
     }
   }
 
+  get status(): PeerStatus {
+    return this.#status.value;
+  }
+
+  /** What this peer keeps of the cluster's state, once it is a member. */
+  get replica(): Replica | undefined {
+    return this.#replica;
+  }
+
   // ---------------------------------------------------------------------------------------------------------- enrolment
 
   #freshIdentity(): Identity {
@@ -200,11 +211,8 @@ export class PeerEngine implements Engine {
     const { storage } = this.#parts;
     try {
       const founder = identity.founders!.some((f) => f.incarnation === identity.incarnation);
-      if (founder) {
-        await new Promise<void>((resolve, reject) => {
-          Replica.found(storage, identity, (error) => (error === undefined ? resolve() : reject(error)));
-        });
-      } else await Replica.begin(storage, identity);
+      if (founder) await Replica.found(storage, identity);
+      else await Replica.begin(storage, identity);
       // Only now, when the log is there: a crash before this line begins the enrolment again, one after it finds a whole member.
       storage.saveIdentity(identity);
       this.#stopTimers();
@@ -254,6 +262,7 @@ export class PeerEngine implements Engine {
   }
 
   #onEvent(event: RaftEvent): void {
+    this.#parts.observer?.(event);
     if (event.type === 'failed') this.#fail(event.error);
     else if (event.type === 'conf') this.#onConf();
     else if (event.type === 'role') {

@@ -101,22 +101,25 @@ export class Replica {
   }
 
   /** Writes the first entries of a new cluster, before the directory says that it is a member of it. */
-  static found(storage: PeerStorage, identity: Identity, done: (error?: Error) => void): void {
-    storage.erase();
+  static async found(storage: PeerStorage, identity: Identity): Promise<void> {
+    await storage.erase();
     const log = storage.openLog(identity);
-    log.load();
-    log.append(foundingBatch(identity.founders!.map(encodeMember)), (error) => {
-      // The log is opened again as the member's own: closing it here keeps one owner at a time.
-      void log.close().then(
-        () => done(error),
-        (closeError: unknown) => done(error ?? (closeError as Error)),
-      );
-    });
+    try {
+      log.load();
+      await new Promise<void>((resolve, reject) => {
+        log.append(foundingBatch(identity.founders!.map(encodeMember)), (error) =>
+          error === undefined ? resolve() : reject(error),
+        );
+      });
+    } finally {
+      // It is opened again as the member's own: one owner at a time.
+      await log.close();
+    }
   }
 
   /** Makes the empty log of a member that joins: the leader will fill it. */
   static async begin(storage: PeerStorage, identity: Identity): Promise<void> {
-    storage.erase();
+    await storage.erase();
     const log = storage.openLog(identity);
     log.load();
     await log.close();

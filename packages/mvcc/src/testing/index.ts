@@ -20,3 +20,4 @@ export {
   type DiskOperation,
   type SimDiskOptions,
 } from '../files/sim-disk.js';
+export { ModelOrderedStores, type Complete } from '../store/model-ordered-store.js';

@@ -1,0 +1,14 @@
+/**
+ * The whole stack in virtual time: clusters of real peers on simulated disks, networks and clocks, one seed a run.
+ *
+ * @packageDocumentation
+ * @example
+ * ```ts
+ * import { runSeed } from 'coterie/testing';
+ *
+ * const report = await runSeed(1, { simulatedMs: 5000 });
+ * console.log(report.problems, report.eventHash);
+ * ```
+ */
+export { runSeed, type SimOptions, type SimReport } from './sim-run.js';
+export { mutants, type Mutant } from './sim-mutants.js';

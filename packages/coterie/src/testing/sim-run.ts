@@ -1,0 +1,189 @@
+import { SeededRandom } from '@coterie/raft/testing';
+import { checkHistory, type SeenChange } from './sim-checks.js';
+import { ClientHistory, SimClient } from './sim-clients.js';
+import { SimNemesis } from './sim-nemesis.js';
+import { SimWorld, type SimCounters } from './sim-world.js';
+import type { Mutant } from './sim-mutants.js';
+import { drainMicrotasks } from './system-drain.js';
+
+/** What one seed did. */
+export interface SimReport {
+  readonly seed: number;
+  readonly problems: readonly string[];
+  readonly eventHash: string;
+  readonly simulatedMs: number;
+  readonly acked: number;
+  readonly unknown: number;
+  readonly reads: number;
+  readonly leaderChanges: number;
+  readonly entries: number;
+  readonly counters: SimCounters;
+  readonly lostSectors: number;
+}
+
+export interface SimOptions {
+  readonly members?: number;
+  readonly simulatedMs?: number;
+  readonly clients?: number;
+  readonly mutant?: Mutant | undefined;
+}
+
+/** How long a healed cluster may take until it serves everywhere: many election timeouts, and the disks at their slowest. */
+const convergeMs = 60_000;
+
+/**
+ * One seed: a cluster under load and faults, then without faults, then the checks.
+ *
+ * First safety, while everything that can go wrong does; then liveness: faults stop, everybody is started again, and the cluster must
+ * come together and serve; then the history of the clients is held against what the cluster kept.
+ */
+export async function runSeed(seed: number, options: SimOptions = {}): Promise<SimReport> {
+  const world = new SimWorld(seed, options.members ?? 3, options.mutant);
+  const history = new ClientHistory();
+  const report = (problem: string): void => world.report(problem);
+  for (const name of world.names) world.boot(name);
+  const simulatedMs = options.simulatedMs ?? 60_000;
+  const nemesis = new SimNemesis(world, new SeededRandom(seed ^ 0x5eed), simulatedMs);
+  const clients = Array.from({ length: options.clients ?? 6 }, (_, i) => {
+    return new SimClient(`c${i}`, new SeededRandom(seed * 31 + i), history, report);
+  });
+  for (const client of clients) keepActing(world, client, simulatedMs);
+  nemesis.start();
+  await runUntil(world, () => false, simulatedMs);
+  nemesis.stop();
+  const changes = await converge(world);
+  checkHistory(history, changes, report);
+  const count = (state: string): number => history.writes.filter((write) => write.state === state).length;
+  let lostSectors = 0;
+  for (const machine of world.machines.values()) lostSectors += machine.lostSectors;
+  return {
+    seed,
+    problems: world.problems,
+    eventHash: world.eventHash,
+    simulatedMs: world.time.now,
+    acked: count('acked'),
+    unknown: count('unknown') + count('open'),
+    reads: history.reads,
+    leaderChanges: world.checks.leaderChanges,
+    entries: world.checks.appliedIndex,
+    counters: world.counters,
+    lostSectors,
+  };
+}
+
+/** Steps the world until the condition holds. @returns whether it did before the time was over */
+async function runUntil(world: SimWorld, condition: () => boolean, ms: number): Promise<boolean> {
+  const until = world.time.now + ms;
+  while (!condition()) {
+    if (world.problems.length > 0) return false;
+    if (!world.time.step(until)) return condition();
+    await drainMicrotasks();
+  }
+  return true;
+}
+
+function keepActing(world: SimWorld, client: SimClient, untilMs: number): void {
+  const pace = world.random.pick([5, 20, 80]);
+  const again = (): void => world.time.schedule(1 + world.random.nextInt(pace), act);
+  const act = (): void => {
+    if (world.time.now >= untilMs) return;
+    const { alive } = world;
+    if (alive.length === 0) {
+      again();
+      return;
+    }
+    const member = world.random.pick(alive);
+    let waiting = true;
+    const next = (): void => {
+      if (!waiting) return;
+      waiting = false;
+      again();
+    };
+    // A call at a process that dies is never settled: its client notices and turns to another one.
+    const look = (): void => {
+      if (member.dead) next();
+      else if (waiting) world.time.schedule(500, look);
+    };
+    world.time.schedule(500, look);
+    client.act(member, world.time.now).then(next, (error: unknown) => world.report(`a client saw ${String(error)}`));
+  };
+  again();
+}
+
+/** Everybody is back, nothing is cut: the cluster must come together, take a write at every member and hold one state. */
+async function converge(world: SimWorld): Promise<readonly SeenChange[]> {
+  if (world.problems.length > 0) return [];
+  const settle = async (what: string, condition: () => boolean): Promise<boolean> => {
+    if (await runUntil(world, condition, convergeMs)) return true;
+    const states = world.alive.map(({ name, engine }) => {
+      const s = engine.replica?.node.status();
+      return `${name}: ${s === undefined ? 'not a member' : `${s.role} of term ${s.term}, leader ${s.leader}, commit ${s.commit}, applied ${s.applied}`}`;
+    });
+    world.report(`after the faults had stopped, not within ${convergeMs} ms: ${what} (${states.join('; ')})`);
+    return false;
+  };
+  for (const member of world.alive) {
+    let done = false;
+    const write = { kind: 'put', key: `last/${member.name}`, value: Buffer.from('x'), prev: false } as const;
+    const attempt = (): void => {
+      member.engine.write(write, { timeoutMs: 5000 }).then(
+        () => (done = true),
+        () => world.time.schedule(100, attempt),
+      );
+    };
+    attempt();
+    if (!(await settle(`a write at ${member.name}`, () => done))) return [];
+  }
+  const applied = (): readonly (number | undefined)[] => world.alive.map((m) => m.engine.replica?.node.appliedIndex);
+  if (!(await settle('equal logs', () => new Set(applied()).size === 1))) return [];
+  const hashes = world.alive.map((member) => member.engine.replica!.machine.stateHash().chain);
+  if (new Set(hashes).size !== 1) world.report(`the final states differ: ${hashes.join(', ')}`);
+  return readChanges(world);
+}
+
+/** All changes, as a watch from the first revision on shows them; every member must show the same. */
+async function readChanges(world: SimWorld): Promise<readonly SeenChange[]> {
+  const all: SeenChange[][] = [];
+  for (const { engine, name } of world.alive) {
+    const last = engine.replica!.machine.revision;
+    const changes: SeenChange[] = [];
+    const watch = engine.watch({
+      ranges: [{ start: '' }],
+      fromRevision: 1,
+      prev: false,
+      initial: false,
+      progress: false,
+      overflow: 'resume',
+    });
+    let at = 0;
+    let failed = false;
+    const pull = (): void => {
+      watch.next().then(
+        (batches) => {
+          for (const batch of batches ?? []) {
+            if (batch.kind !== 'change') continue;
+            at = batch.revision;
+            for (const event of batch.events) {
+              const key = event.type === 'put' ? event.entry.key : event.key;
+              const value = event.type === 'put' ? Buffer.from(event.entry.value).toString() : undefined;
+              changes.push({ revision: batch.revision, key, value });
+            }
+          }
+          if (batches !== undefined && at < last) pull();
+        },
+        (error: unknown) => {
+          failed = true;
+          world.report(`the watch at ${name} broke: ${String(error)}`);
+        },
+      );
+    };
+    if (last > 1) pull();
+    await runUntil(world, () => at >= last || last <= 1 || failed, convergeMs);
+    if (at < last && last > 1 && !failed) world.report(`the watch at ${name} ended at revision ${at} of ${last}`);
+    watch.close();
+    all.push(changes);
+  }
+  const texts = new Set(all.map((changes) => JSON.stringify(changes)));
+  if (texts.size > 1) world.report('watches of two members show different histories');
+  return all[0] ?? [];
+}

@@ -1,0 +1,118 @@
+import { MemoryNetwork, type RaftEvent } from '@coterie/raft';
+import { SeededRandom, VirtualTime } from '@coterie/raft/testing';
+import { SafetyChecks } from './sim-checks.js';
+import { linkIds, SimMember } from './sim-member.js';
+import { SimMachine } from './sim-storage.js';
+import type { Mutant } from './sim-mutants.js';
+
+/** How often each thing happened: a fault that never fired has not been tested. */
+export interface SimCounters {
+  kills: number;
+  powerLosses: number;
+  wipes: number;
+  cuts: number;
+  snapshots: number;
+  confChanges: number;
+  slowDisks: number;
+}
+
+export const newSimCounters = (): SimCounters => ({
+  kills: 0,
+  powerLosses: 0,
+  wipes: 0,
+  cuts: 0,
+  snapshots: 0,
+  confChanges: 0,
+  slowDisks: 0,
+});
+
+/** Everything of one simulated cluster: time, chance, network, machines, and the processes that run on them now. */
+export class SimWorld {
+  readonly time = new VirtualTime();
+  readonly random: SeededRandom;
+  readonly network: MemoryNetwork;
+  readonly peers: Readonly<Record<string, string>>;
+  readonly links: ReadonlyMap<string, number>;
+  readonly machines = new Map<string, SimMachine>();
+  readonly running = new Map<string, SimMember>();
+  readonly checks: SafetyChecks;
+  readonly counters = newSimCounters();
+  readonly problems: string[] = [];
+  readonly limits: { readonly checkpointBytes: number; readonly segmentBytes: number };
+  #hash = 0x811c9dc5;
+
+  constructor(seed: number, members: number, mutant: Mutant | undefined) {
+    this.random = new SeededRandom(seed);
+    this.network = new MemoryNetwork({ schedule: (ms, fn) => this.time.schedule(ms, fn), random: this.random });
+    const names = Array.from({ length: members }, (_, i) => String.fromCharCode(97 + i));
+    this.peers = Object.fromEntries(names.map((name) => [name, `memory://${name}`]));
+    this.links = linkIds(this.peers);
+    this.checks = new SafetyChecks((problem) => this.report(problem));
+    // Tiny ones, so that a short run turns segments over, makes checkpoints, releases the log and sends snapshots.
+    this.limits = { checkpointBytes: this.random.pick([8, 32, 128]) * 1024, segmentBytes: this.random.pick([4, 16, 64]) * 1024 };
+    for (const name of names) this.machines.set(name, new SimMachine(this.time, this.random, mutant));
+  }
+
+  get names(): readonly string[] {
+    return [...this.machines.keys()];
+  }
+
+  get alive(): readonly SimMember[] {
+    return [...this.running.values()];
+  }
+
+  report(problem: string): void {
+    if (this.problems.length < 20) this.problems.push(`at ${(this.time.now / 1000).toFixed(3)} s: ${problem}`);
+  }
+
+  /** Every event of every member goes into one number: two runs of a seed that differ anywhere differ here. */
+  note(text: string): void {
+    let hash = this.#hash;
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+    this.#hash = Math.imul(hash ^ Math.floor(this.time.now * 1000), 0x01000193) >>> 0;
+  }
+
+  get eventHash(): string {
+    return this.#hash.toString(16).padStart(8, '0');
+  }
+
+  boot(name: string): SimMember {
+    const member = new SimMember(name, this.machines.get(name)!, {
+      time: this.time,
+      random: this.random,
+      network: this.network,
+      peers: this.peers,
+      limits: this.limits,
+      onEvent: (from, event) => this.#onEvent(from, event),
+    });
+    this.running.set(name, member);
+    this.note(`boot ${name}`);
+    member.engine.start().catch((error: unknown) => {
+      if (!member.dead) this.report(`${name} does not open: ${String(error)}`);
+    });
+    return member;
+  }
+
+  die(name: string, how: 'kill' | 'power' | 'wipe'): void {
+    const member = this.running.get(name);
+    if (member === undefined) return;
+    this.running.delete(name);
+    this.note(`${how} ${name}`);
+    this.counters[how === 'kill' ? 'kills' : how === 'power' ? 'powerLosses' : 'wipes']++;
+    member.die(how);
+  }
+
+  cut(from: string, to: string): void {
+    this.counters.cuts++;
+    this.note(`cut ${from} ${to}`);
+    this.network.cut(this.links.get(from)!, this.links.get(to)!);
+  }
+
+  #onEvent(member: SimMember, event: RaftEvent): void {
+    this.note(`${member.name} ${event.type} ${'index' in event ? event.index : ''}${event.type === 'role' ? `${event.role}${event.term}` : ''}`);
+    if (event.type === 'failed') this.report(`${member.name} stopped itself: ${event.error.message}`);
+    if (event.type === 'conf') this.counters.confChanges++;
+    if (event.type === 'snapshot' && event.action === 'installed') this.counters.snapshots++;
+    this.checks.onEvent(member, event);
+  }
+}
