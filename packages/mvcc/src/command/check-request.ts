@@ -73,17 +73,22 @@ class RequestCheck {
     switch (operation.kind) {
       case 'put':
         this.#key(operation.key);
-        return this.#value(operation.value);
+        this.#value(operation.value);
+        return;
       case 'delete':
-        return this.#range(operation.range);
+        this.#range(operation.range);
+        return;
       case 'get':
-        return this.#key(operation.key);
+        this.#key(operation.key);
+        return;
       case 'range':
         this.#range(operation.range);
-        return checkInteger(operation.limit, 'limit');
+        checkInteger(operation.limit, 'limit');
+        return;
       case 'add':
         this.#key(operation.key);
-        return checkAddition(operation);
+        checkAddition(operation);
+        return;
       default:
         throw invalid('op', `is of the unknown kind ${String((operation as { readonly kind?: unknown }).kind)}`);
     }

@@ -28,11 +28,15 @@ const refusalCodes: readonly Refusal['code'][] = [
 const resultsMax = 1_000_000;
 
 export function writeOutcome(out: ByteWriter, outcome: CommandOutcome): void {
-  if (outcome.kind === 'refused') return writeRefusal(out, outcome);
+  if (outcome.kind === 'refused') {
+    writeRefusal(out, outcome);
+    return;
+  }
   if ('ok' in outcome && !outcome.ok && outcome.kind !== 'add') {
     out.u8(outcomeTag.miss);
     out.u8(outcome.kind === 'put' ? 0 : 1);
-    return out.uint(outcome.revision);
+    out.uint(outcome.revision);
+    return;
   }
   out.u8(outcomeTag[outcome.kind]);
   out.uint(outcome.revision);

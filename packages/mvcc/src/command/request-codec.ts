@@ -40,19 +40,23 @@ function writeOperation(out: ByteWriter, operation: Operation, ifRevision?: numb
     case 'put':
       writeFlags(out, operation.prev, ifRevision);
       out.text(operation.key);
-      return out.bytes(operation.value);
+      out.bytes(operation.value);
+      return;
     case 'delete':
       writeFlags(out, operation.prev, ifRevision);
-      return writeRange(out, operation.range);
+      writeRange(out, operation.range);
+      return;
     case 'get':
-      return out.text(operation.key);
+      out.text(operation.key);
+      return;
     case 'range': {
       const { reverse, keysOnly, countOnly } = operation;
       out.u8(
         (reverse ? rangeFlag.reverse : 0) | (keysOnly ? rangeFlag.keysOnly : 0) | (countOnly ? rangeFlag.countOnly : 0),
       );
       writeRange(out, operation.range);
-      return out.uint(operation.limit);
+      out.uint(operation.limit);
+      return;
     }
     case 'add':
       out.text(operation.key);
@@ -62,7 +66,7 @@ function writeOperation(out: ByteWriter, operation: Operation, ifRevision?: numb
       if (operation.max !== undefined) out.int(operation.max);
       return;
     case 'txn':
-      return writeTxn(out, operation);
+      writeTxn(out, operation);
   }
 }
 

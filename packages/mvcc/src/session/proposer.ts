@@ -205,7 +205,10 @@ export class Proposer implements SessionListener {
       if (nonce !== undefined && session !== undefined) this.opened(nonce, session);
       return;
     }
-    if (!sessions.has(this.#session)) return this.#renew(true);
+    if (!sessions.has(this.#session)) {
+      this.#renew(true);
+      return;
+    }
     const last = sessions.lastSequence(this.#session);
     while (this.#window.count > 0 && this.#window.lowest <= last) {
       this.#settleLowest(sessions.outcome(this.#session, this.#window.lowest), true);
@@ -219,15 +222,27 @@ export class Proposer implements SessionListener {
   #settleLowest(outcome: KeptOutcome, stripped = false): void {
     const { call, bytes } = this.#window.shift();
     if (call === undefined) return;
-    if (outcome === 'gone' || outcome === 'not-seen') return call.reject(resultGoneError());
-    if (outcome.kind === 'refused') return call.reject(refusalError(outcome));
-    if (!stripped) return call.resolve(outcome);
+    if (outcome === 'gone' || outcome === 'not-seen') {
+      call.reject(resultGoneError());
+      return;
+    }
+    if (outcome.kind === 'refused') {
+      call.reject(refusalError(outcome));
+      return;
+    }
+    if (!stripped) {
+      call.resolve(outcome);
+      return;
+    }
     this.#recall(call, bytes, outcome);
   }
 
   #recall(call: Call, bytes: Uint8Array, kept: WriteResult): void {
     const command = decodeCommand(bytes);
-    if (command.kind !== 'write' || !returnsEntries(command.request)) return call.resolve(kept);
+    if (command.kind !== 'write' || !returnsEntries(command.request)) {
+      call.resolve(kept);
+      return;
+    }
     this.#options.replica.recall(command.request, kept).then(
       (result) => call.resolve(result),
       (error: unknown) => call.reject(error instanceof CoterieError ? withOutcome(error, 'applied') : error),
@@ -357,7 +372,10 @@ export class Proposer implements SessionListener {
   }
 
   #tick(): void {
-    if (this.#window.count > 0) return this.#sweep();
+    if (this.#window.count > 0) {
+      this.#sweep();
+      return;
+    }
     if (this.#timerMs === touchMs) {
       if (this.#session !== 0) this.#options.submit([encodeTouch(this.#session, this.#window.lowest)]);
       return;

@@ -34,15 +34,20 @@ export class EntryApply implements EntryEffects {
       case 'write':
       case 'skip':
       case 'unreadable':
-        return this.#sequenced(command);
+        this.#sequenced(command);
+        return;
       case 'openSession':
-        return this.#open(command.nonce);
+        this.#open(command.nonce);
+        return;
       case 'touch':
-        return this.#touch(command.session, command.ackedBelow);
+        this.#touch(command.session, command.ackedBelow);
+        return;
       case 'endSession':
-        return this.#endSession(command.session);
+        this.#endSession(command.session);
+        return;
       case undefined:
-        return this.#state.chain.mix(mark.unreadable);
+        this.#state.chain.mix(mark.unreadable);
+        return;
     }
   }
 
@@ -51,7 +56,8 @@ export class EntryApply implements EntryEffects {
     const { sessions, logTimeMs } = this.#state;
     switch (sessions.place(session, sequence, ackedBelow, logTimeMs)) {
       case 'next':
-        return this.#next(command);
+        this.#next(command);
+        return;
       case 'duplicate': {
         const outcome = sessions.outcome(session, sequence);
         this.sessionEvents.push((listener) => {
@@ -60,9 +66,11 @@ export class EntryApply implements EntryEffects {
         return;
       }
       case 'gap':
-        return this.#refuseForNow(session, sessions.lastSequence(session) + 1);
+        this.#refuseForNow(session, sessions.lastSequence(session) + 1);
+        return;
       case 'no-session':
-        return this.#tellEnded(session);
+        this.#tellEnded(session);
+        return;
     }
   }
 
@@ -70,7 +78,8 @@ export class EntryApply implements EntryEffects {
     const { session, sequence } = command;
     // What an entry deletes is bounded, so that what its later commands read can be loaded before it is applied.
     if (this.#deletes > replicatedLimits.deletesPerEntry && command.kind === 'write' && readsRanges(command.request)) {
-      return this.#refuseForNow(session, sequence);
+      this.#refuseForNow(session, sequence);
+      return;
     }
     const outcome = this.#outcome(command);
     const { sessions, chain } = this.#state;

@@ -60,11 +60,14 @@ export class EntryWants {
         this.#keys.push(operation.key);
         return;
       case 'delete':
-        return this.#delete(operation.range);
+        this.#delete(operation.range);
+        return;
       case 'range':
-        return this.#read(operation.range, rangeNeed(operation));
+        this.#read(operation.range, rangeNeed(operation));
+        return;
       case 'txn':
-        return this.#txn(operation);
+        this.#txn(operation);
+        return;
     }
   }
 

@@ -92,8 +92,10 @@ export class Watch implements EngineStream<RawBatch> {
   offer(batch: RawBatch): void {
     if (!this.#live || batch.revision < this.#next) return;
     const bytes = batchBytes(batch);
-    if (this.#queue.length > 0 && this.#bytes + bytes > this.#source.watchBytes)
-      return void this.#overflow(batch.revision);
+    if (this.#queue.length > 0 && this.#bytes + bytes > this.#source.watchBytes) {
+      this.#overflow(batch.revision);
+      return;
+    }
     this.#next = batch.revision + 1;
     this.#told = batch.revision;
     this.#queue.push(batch);
@@ -141,7 +143,10 @@ export class Watch implements EngineStream<RawBatch> {
   // ----------------------------------------------------------------------------------------------------------- catching up
 
   #overflow(revision: number): void {
-    if (this.request.overflow === 'resume') return void this.#fallBehind(revision);
+    if (this.request.overflow === 'resume') {
+      this.#fallBehind(revision);
+      return;
+    }
     const message = `the consumer is slower than the writes; everything before revision ${revision} was handed out`;
     this.#end(new CoterieError('ERR_WATCH_OVERFLOW', { message, revision: revision - 1 }));
   }
@@ -174,14 +179,18 @@ export class Watch implements EngineStream<RawBatch> {
     // Reads at the compact revision are still possible: etcd's bound.
     if (this.#next < compactRevision) {
       const message = `revision ${this.#next} is compacted; the oldest is ${compactRevision}`;
-      return void this.#end(new CoterieError('ERR_COMPACTED', { message, compactRevision }));
+      this.#end(new CoterieError('ERR_COMPACTED', { message, compactRevision }));
+      return;
     }
     const loading = {};
     this.#loading = loading;
     this.#source.changes(this.#next, Math.min(catchUpBytes, this.#source.watchBytes), (error, changes, next) => {
       if (this.#loading !== loading || this.#ended !== undefined) return;
       this.#loading = undefined;
-      if (error !== undefined) return void this.#end(error);
+      if (error !== undefined) {
+        this.#end(error);
+        return;
+      }
       for (const change of changes) {
         if (change.revision < this.#next) continue;
         const batch = changeBatch(change, this.request);
