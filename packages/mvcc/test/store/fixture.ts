@@ -120,7 +120,9 @@ export class World {
     return this.schedule.until(opening);
   }
 
-  crash(): void {
+  /** First all that was ready to run has run: a process that is gone must not go on from a promise that was settled before. */
+  async crash(): Promise<void> {
+    await settled();
     this.schedule.forget();
     this.disk.crash();
     this.ordered.crash(() => this.random.nextInt(2) === 0);
