@@ -1,5 +1,6 @@
-type Bounds<K> = { gte: K; gt?: undefined } | { gt: K; gte?: undefined } | { gte?: undefined; gt?: undefined };
-type Ends<K> = { lt: K; lte?: undefined } | { lte: K; lt?: undefined } | { lt?: undefined; lte?: undefined };
+// A bound of type `K | undefined` fits, so that a loop over pages needs no two forms of its call.
+type Bounds<K> = { gte?: K | undefined; gt?: undefined } | { gt?: K | undefined; gte?: undefined };
+type Ends<K> = { lt?: K | undefined; lte?: undefined } | { lte?: K | undefined; lt?: undefined };
 type AtLeastOneBound<K> = { gte: K } | { gt: K } | { lt: K } | { lte: K };
 
 /**

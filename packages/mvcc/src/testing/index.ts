@@ -21,3 +21,5 @@ export {
   type SimDiskOptions,
 } from '../files/sim-disk.js';
 export { ModelOrderedStores, type Complete } from '../store/model-ordered-store.js';
+export { kvSuite, type KvUnderTest, type Register, type Suite } from './kv-suite.js';
+export { ModelEngine, type ModelEngineOptions } from './model-engine.js';

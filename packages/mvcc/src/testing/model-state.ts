@@ -27,6 +27,12 @@ export interface ModelRevision {
   readonly events: readonly RawEvent[];
 }
 
+/** Which branch a txn takes, and each txn in that branch. */
+interface Decision {
+  readonly succeeded: boolean;
+  readonly inner: ReadonlyMap<TxnOperation, Decision>;
+}
+
 const text = new TextDecoder();
 
 /**
@@ -45,15 +51,20 @@ export class ModelState {
     if (revision > this.revision) throw this.#future(revision);
   }
 
-  compacted(revision: number): CoterieError<'ERR_COMPACTED'> {
+  compacted(revision: number, outcome?: 'not-applied'): CoterieError<'ERR_COMPACTED'> {
     const { compactRevision } = this;
     const message = `revision ${revision} is compacted; the oldest is ${compactRevision}`;
-    return new CoterieError('ERR_COMPACTED', { message, compactRevision });
+    return new CoterieError('ERR_COMPACTED', {
+      message,
+      compactRevision,
+      ...(outcome === undefined ? {} : { outcome }),
+    });
   }
 
-  #future(revision: number): CoterieError<'ERR_FUTURE_REVISION'> {
+  #future(revision: number, outcome?: 'not-applied'): CoterieError<'ERR_FUTURE_REVISION'> {
     const message = `revision ${revision} is not there yet; the newest is ${this.revision}`;
-    return new CoterieError('ERR_FUTURE_REVISION', { message, revision: this.revision });
+    const known = outcome === undefined ? {} : { outcome };
+    return new CoterieError('ERR_FUTURE_REVISION', { message, revision: this.revision, ...known });
   }
 
   entry(key: BinaryKey, revision = Number.MAX_SAFE_INTEGER): RawEntry | undefined {
@@ -110,11 +121,10 @@ export class ModelState {
         return { kind: 'add', ok: true, revision: next, value: sum.value };
       }
       case 'txn':
-        this.#assertNumbers(request);
-        return this.#txn(request, next);
+        return this.#txn(request, this.#decide(request), next);
       case 'compact':
-        if (request.revision > this.revision) throw this.#future(request.revision);
-        if (request.revision <= this.compactRevision) throw this.compacted(request.revision);
+        if (request.revision > this.revision) throw this.#future(request.revision, 'not-applied');
+        if (request.revision <= this.compactRevision) throw this.compacted(request.revision, 'not-applied');
         this.compactRevision = request.revision;
         return { kind: 'compact', revision: this.revision };
     }
@@ -161,7 +171,7 @@ export class ModelState {
     if (entry === undefined) return 0;
     const digits = text.decode(entry.value);
     const value = Number(digits);
-    if (/^(0|-?[1-9][0-9]*)$/.test(digits) && Number.isSafeInteger(value)) return value;
+    if (/^-?[0-9]{1,16}$/.test(digits) && Number.isSafeInteger(value)) return value === 0 ? 0 : value;
     throw new CoterieError('ERR_NOT_A_NUMBER', {
       message: 'the value is not a decimal integer',
       outcome: 'not-applied',
@@ -175,34 +185,30 @@ export class ModelState {
     return { ok, value: ok ? sum : value };
   }
 
-  /** Before anything changes, so that a txn is refused whole. */
-  #assertNumbers(txn: TxnOperation): void {
-    for (const operation of this.#chosen(txn)) {
-      if (operation.kind === 'txn') this.#assertNumbers(operation);
-      else if (operation.kind === 'add' && !this.#sum(operation).ok) {
-        throw new CoterieError('ERR_CONFLICT', { message: 'an addition leaves its bounds', outcome: 'not-applied' });
-      }
-    }
-  }
-
-  #holds(txn: TxnOperation): boolean {
-    return (
+  /** Before anything changes: inner txns, too, are decided by the state before the outermost one, as in etcd. */
+  #decide(txn: TxnOperation): Decision {
+    const succeeded =
       txn.compare.every((each) => this.#compare(each)) &&
-      txn.success.every((operation) => operation.kind !== 'add' || this.#sum(operation).ok)
+      txn.success.every((operation) => operation.kind !== 'add' || this.#sum(operation).ok);
+    const operations = succeeded ? txn.success : txn.failure;
+    for (const operation of operations) {
+      if (operation.kind !== 'add' || this.#sum(operation).ok) continue;
+      throw new CoterieError('ERR_CONFLICT', { message: 'an addition leaves its bounds', outcome: 'not-applied' });
+    }
+    const inner = new Map<TxnOperation, Decision>();
+    for (const operation of operations) if (operation.kind === 'txn') inner.set(operation, this.#decide(operation));
+    return { succeeded, inner };
+  }
+
+  #txn(txn: TxnOperation, { succeeded, inner }: Decision, next: number): Extract<OperationResult, { kind: 'txn' }> {
+    const branch = succeeded ? txn.success : txn.failure;
+    const results = branch.map((operation) =>
+      operation.kind === 'txn' ? this.#txn(operation, inner.get(operation)!, next) : this.#operation(operation, next),
     );
-  }
-
-  #chosen(txn: TxnOperation): readonly Operation[] {
-    return this.#holds(txn) ? txn.success : txn.failure;
-  }
-
-  #txn(txn: TxnOperation, next: number): Extract<OperationResult, { kind: 'txn' }> {
-    const succeeded = this.#holds(txn);
-    const results = (succeeded ? txn.success : txn.failure).map((operation) => this.#operation(operation, next));
     return { kind: 'txn', revision: this.#events.length === 0 ? this.revision : next, succeeded, results };
   }
 
-  #operation(operation: Operation, next: number): OperationResult {
+  #operation(operation: Exclude<Operation, TxnOperation>, next: number): OperationResult {
     switch (operation.kind) {
       case 'put':
         return this.#put(operation, next);
@@ -219,8 +225,6 @@ export class ModelState {
         this.#set(operation.key, encodeNumber(value), next);
         return { kind: 'add', value };
       }
-      case 'txn':
-        return this.#txn(operation, next);
     }
   }
 
@@ -229,7 +233,7 @@ export class ModelState {
     if (entries.length === 0) entries.push(undefined);
     return entries.every((entry) => {
       if (comparison.target === 'value') {
-        if (entry === undefined) return comparison.sign === '!=';
+        if (entry === undefined) return false;
         return signHolds(comparison.sign, Buffer.compare(entry.value, comparison.operand));
       }
       return signHolds(comparison.sign, (entry?.[comparison.target] ?? 0) - comparison.operand);
