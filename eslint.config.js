@@ -77,6 +77,7 @@ export default tseslint.config(
         console: 'readonly',
         performance: 'readonly',
         URL: 'readonly',
+        setInterval: 'readonly',
         Buffer: 'readonly',
       },
     },

@@ -55,6 +55,10 @@ function outputsHash(root) {
   return hash.digest('hex');
 }
 
+/** What nx says of a failed run without the lists of what it would have done. @param {string} line */
+const isNews = (line) =>
+  !/^\s*$|^- |\[local cache\]$|^ *(NX|Run duration|Cache|Critical path|Recoverable time)\b/.test(line);
+
 /** @param {string} root */
 const stampFile = (root) => path.join(root, '.nx', 'coterie-built');
 
@@ -86,7 +90,7 @@ export async function build(root) {
   const env = { NX_DAEMON: 'false', NX_NO_CLOUD: 'true', NX_TUI: 'false', FORCE_COLOR: '0', NO_COLOR: '1' };
   const { code, signal, output } = await runNode(nx, args, { cwd: root, capture: true, env });
   if (code !== 0) {
-    process.stderr.write(output);
+    process.stderr.write(`${output.split('\n').filter(isNews).join('\n')}\n`);
     throw new Error(`the build failed${signal === undefined ? '' : ` (${signal})`}; its output stands above`);
   }
   fs.mkdirSync(path.dirname(stampFile(root)), { recursive: true });

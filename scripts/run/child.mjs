@@ -18,13 +18,29 @@ let received;
 // many programs.
 const onTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
 
+/** @param {NodeJS.Signals} signal */
+function endChildren(signal) {
+  received = signal;
+  for (const child of running) child.kill(signal);
+}
+
+/**
+ * npm starts us through a shell, and a shell that is told to end does not tell its child: then our parent is another
+ * one all of a sudden. Without npm a parent may leave us on purpose.
+ */
+function watchParent() {
+  const parent = process.ppid;
+  const look = () => process.ppid !== parent && received === undefined && endChildren('SIGTERM');
+  if (process.env['npm_lifecycle_event'] !== undefined) setInterval(look, 500).unref();
+}
+
 /** From here on signals end the children first, and us after them. */
 export function passSignalsOn() {
+  watchParent();
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => {
-      received = signal;
-      if (signal === 'SIGINT' && onTerminal) return;
-      for (const child of running) child.kill(signal);
+      if (signal === 'SIGINT' && onTerminal) received = signal;
+      else endChildren(signal);
     });
   }
 }
