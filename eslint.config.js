@@ -21,6 +21,9 @@ const portImplementations = [
   'packages/transport-ws/src/**',
   // Suites that authors of transports run against real ones wait in real time.
   'packages/*/src/testing/**/*-suite.ts',
+  'packages/raft/src/testing/transport-*.ts',
+  // Programs that say how long something took.
+  'packages/*/src/**/*-cli.ts',
 ];
 
 export default tseslint.config(
