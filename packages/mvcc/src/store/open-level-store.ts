@@ -79,9 +79,14 @@ async function findStore(directory: StoreDirectory, options: OpenLevelStoreOptio
   for (const number of directory.numbers().reverse()) {
     if (number === current) continue;
     const found = await openStore(directory, options, number);
-    if (isMissingState(current, found, minAppliedIndex)) {
-      directory.makeCurrent(number);
-      return found;
+    try {
+      if (isMissingState(current, found, minAppliedIndex)) {
+        directory.makeCurrent(number);
+        return found;
+      }
+    } catch (error) {
+      await closeStore(found.store);
+      throw error;
     }
     await closeStore(found.store);
   }

@@ -46,6 +46,13 @@ export class Schedule {
     return true;
   }
 
+  /** Takes away what is due; `add` gives it back. */
+  take(): readonly (() => void)[] {
+    const due = this.#due;
+    this.#due = [];
+    return due;
+  }
+
   forget(): void {
     this.#due = [];
   }

@@ -65,6 +65,8 @@ export function showRecord(record: KeyRecord | undefined): string {
 
 export function showChanges(changes: readonly RevisionEvents[]): string[] {
   return changes.flatMap(({ revision, events }) =>
-    events.map(({ key, after, before }) => `${revision} ${JSON.stringify(key)} ${showRecord(after)} was ${showRecord(before)}`),
+    events.map(
+      ({ key, after, before }) => `${revision} ${JSON.stringify(key)} ${showRecord(after)} was ${showRecord(before)}`,
+    ),
   );
 }

@@ -9,7 +9,20 @@ const seeds = 80;
 const steps = 160;
 
 /** Few keys, so that they collide; neighbours that order and prefixes could confuse. */
-const keys: BinaryKey[] = ['a', 'a\0', 'a\u00ff', 'ab', 'b', 'b\u0080', 'c', 'k', 'm', 'mcheckpoint', 'z', '\u00ff\u00ff'];
+const keys: BinaryKey[] = [
+  'a',
+  'a\0',
+  'a\u00ff',
+  'ab',
+  'b',
+  'b\u0080',
+  'c',
+  'k',
+  'm',
+  'mcheckpoint',
+  'z',
+  '\u00ff\u00ff',
+];
 
 type Entry = readonly (readonly [BinaryKey, Uint8Array | undefined])[] | { readonly compact: number };
 
@@ -41,7 +54,9 @@ class Life {
     if (this.#faults.length > 0) throw this.#faults[0];
     this.#durable();
     await this.world.schedule.drain();
-    expect(await this.world.schedule.until(this.writer.store.contentHash())).toEqual(this.model.hash(this.model.revision));
+    expect(await this.world.schedule.until(this.writer.store.contentHash())).toEqual(
+      this.model.hash(this.model.revision),
+    );
     expect(this.writer.failures).toEqual([]);
     await this.world.schedule.until(this.writer.store.close());
   }
@@ -55,7 +70,10 @@ class Life {
     else if (choice < 68) this.#task((alive) => this.#readPast(alive));
     else if (choice < 76) this.#task((alive) => this.#readChanges(alive));
     else if (choice < 82) this.#task((alive) => this.#get(alive));
-    else if (choice < 84) this.#write({ compact: this.writer.compactRevision + this.#n(this.model.revision - this.writer.compactRevision + 1) });
+    else if (choice < 84)
+      this.#write({
+        compact: this.writer.compactRevision + this.#n(this.model.revision - this.writer.compactRevision + 1),
+      });
     else if (choice < 87) await this.#restart();
     for (let more = this.#n(12); more > 0 && this.world.schedule.step(); more--) await Promise.resolve();
   }
@@ -77,7 +95,10 @@ class Life {
     // A view into a larger buffer, as it comes out of a received frame.
     const frame = Uint8Array.from({ length: 600 }, () => this.#n(256));
     const chosen = new Set(Array.from({ length: 1 + this.#n(4) }, () => this.#key()));
-    return [...chosen].map((key) => [key, this.#n(3) === 0 ? undefined : frame.subarray(this.#n(200), 200 + this.#n(300))]);
+    return [...chosen].map((key) => [
+      key,
+      this.#n(3) === 0 ? undefined : frame.subarray(this.#n(200), 200 + this.#n(300)),
+    ]);
   }
 
   #write(entry: Entry): void {
@@ -148,7 +169,10 @@ class Life {
 
   async #readPast(alive: () => boolean): Promise<void> {
     const { compactRevision, store } = this.writer;
-    const revision = Math.max(initialState.revision, compactRevision + this.#n(this.model.revision - compactRevision + 1));
+    const revision = Math.max(
+      initialState.revision,
+      compactRevision + this.#n(this.model.revision - compactRevision + 1),
+    );
     try {
       const view = await store.viewAt(revision);
       expect(view.revision).toBe(revision);

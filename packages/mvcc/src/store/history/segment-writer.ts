@@ -51,9 +51,8 @@ export class SegmentWriter {
   async append(changes: readonly RevisionEvents[], compactRevision: number): Promise<HistoryManifest> {
     try {
       await this.#write(changes.filter(({ revision }) => revision >= compactRevision));
+      // The newest revision is never compacted, so the open file stays.
       this.#finished = this.#finished.filter(({ lastRevision }) => lastRevision >= compactRevision);
-      // It will be unlinked, so nothing more may go there.
-      if (this.#open !== undefined && this.#open.segment.lastRevision < compactRevision) await this.close();
     } catch (error) {
       throw storageError('cannot write the history', error);
     }
