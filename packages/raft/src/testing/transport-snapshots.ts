@@ -78,6 +78,20 @@ class GatheringSink implements SnapshotSink {
   }
 }
 
+/** Holds a sink up until it is opened. */
+class Gate {
+  #open: (() => void) | undefined;
+  readonly #opened = new Promise<void>((resolve) => (this.#open = resolve));
+
+  pass(): Promise<void> {
+    return this.#opened;
+  }
+
+  open(): void {
+    this.#open?.();
+  }
+}
+
 /** One transfer from `a` to `b`. `sink` stays undefined when the transport never asked for one: it has no snapshot lane. */
 async function transfer(
   a: TransportEnd,
@@ -88,9 +102,9 @@ async function transfer(
 ) {
   let received: SnapshotMeta | undefined;
   let receiverSignal: AbortSignal | undefined;
-  b.receiveSnapshot = (given, given2) => {
-    received = given;
-    receiverSignal = given2;
+  b.receiveSnapshot = (offered, offeredSignal) => {
+    received = offered;
+    receiverSignal = offeredSignal;
     return Promise.resolve(sink);
   };
   const ending = a.transport.sendSnapshot(b.self.id, meta, source, { signal: signal ?? new AbortController().signal });
@@ -101,7 +115,7 @@ async function transfer(
   return { outcome, received, receiverSignal };
 }
 
-/** Whether this transport moves snapshots at all; what the others tests claim holds for those that do. */
+/** Whether this transport moves snapshots at all; what the other tests claim holds for those that do. */
 async function carries(a: TransportEnd, b: TransportEnd, required: boolean): Promise<boolean> {
   const { outcome, received } = await transfer(a, b, new GatheringSink(), new BytesSource());
   assert.ok(received !== undefined || !required, 'the receiver is offered the snapshot');
@@ -184,8 +198,8 @@ export async function abortsSnapshots(ends: TransportEnds, required: boolean): P
   if (!(await carries(a, b, required))) return;
 
   const abort = new AbortController();
-  let release: (() => void) | undefined;
-  const stuck = new GatheringSink(0, () => new Promise((resolve) => (release = resolve)));
+  const gate = new Gate();
+  const stuck = new GatheringSink(0, () => gate.pass());
   const ending = transfer(a, b, stuck, new BytesSource(), abort.signal);
   await until('the transfer is under way', () => stuck.chunks.length > 0);
 
@@ -197,7 +211,7 @@ export async function abortsSnapshots(ends: TransportEnds, required: boolean): P
   const { outcome, receiverSignal } = await ending;
   assert.equal(outcome, 'failed', 'an aborted transfer');
   await until('the receiver is told', () => receiverSignal?.aborted === true);
-  release?.();
+  gate.open();
   await until('the sink is aborted', () => stuck.aborted === 1);
   assert.equal(stuck.committed, 0);
   assert.equal(
@@ -210,14 +224,14 @@ export async function abortsSnapshots(ends: TransportEnds, required: boolean): P
 export async function endsSnapshotsOnClose(ends: TransportEnds, required: boolean): Promise<void> {
   const [a, b] = await ends.pair();
   if (!(await carries(a, b, required))) return;
-  let release: (() => void) | undefined;
-  const stuck = new GatheringSink(0, () => new Promise((resolve) => (release = resolve)));
+  const gate = new Gate();
+  const stuck = new GatheringSink(0, () => gate.pass());
   const ending = transfer(a, b, stuck, new BytesSource());
   await until('the transfer is under way', () => stuck.chunks.length > 0);
   const closing = a.transport.close();
   assert.equal((await ending).outcome, 'failed', 'a transfer whose sender closes');
   await settles('close', closing);
-  release?.();
+  gate.open();
   await until('the sink is aborted', () => stuck.aborted === 1);
   assert.equal(stuck.committed, 0);
 }
