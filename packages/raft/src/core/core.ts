@@ -39,7 +39,7 @@ export class RaftCore {
       throw new CoterieError('ERR_INVALID_ARGUMENT', { message: `no member id: ${String(init.id)}`, argument: 'id' });
     }
     this.state = new CoreState(init);
-    const { lastTerm } = this.state.log;
+    const lastTerm = init.entries.at(-1)?.term ?? 0;
     if (lastTerm > init.hardState.term) {
       // Term and log share one ordered stream, so this cannot come from a crash.
       const message = `the log ends in term ${lastTerm}, the hard state knows ${init.hardState.term}`;
