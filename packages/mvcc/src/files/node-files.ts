@@ -93,7 +93,11 @@ export const nodeFileSystem: FileSystem = {
   sync: fsyncSync,
   truncate: ftruncateSync,
   size: (file) => fstatSync(file).size,
-  readFile: (path) => readFileSync(path),
+  readFile: (path) => {
+    // Not the Buffer itself: its `slice` makes views where that of a Uint8Array copies.
+    const { buffer, byteOffset, length } = readFileSync(path);
+    return new Uint8Array(buffer, byteOffset, length);
+  },
   rename: renameSync,
   unlink: unlinkSync,
   mkdir,

@@ -40,7 +40,7 @@ describe('nodeFileSystem', () => {
     fs.truncate(file, 4);
     fs.sync(file);
     fs.close(file);
-    expect(fs.readFile(path)).toEqual(Buffer.from('head'));
+    expect(fs.readFile(path)).toEqual(bytes('head'));
   });
 
   it('refuses to create what exists and to open what does not, with system codes', () => {
