@@ -5,8 +5,8 @@ import { inRange, onlyKey } from './key-range.js';
 import type { AddOperation, Comparison, Operation, TxnOperation, WriteRequest } from './operation.js';
 import { nestingMax } from './request-codec.js';
 
-/** What every number and list of an encoded command costs at the most, besides keys and values. */
-const overheadBytes = 40;
+/** What the numbers of an operation, and of the head of a command, take at the most, besides keys and values. */
+const overheadBytes = 64;
 
 /**
  * Checks a write before anything is sent.

@@ -6,7 +6,12 @@ const digitsMax = 16;
 const minus = 0x2d;
 const zero = 0x30;
 
-/** The integer that a value spells in decimal ASCII; a missing key counts as 0. @returns undefined when it spells none */
+/**
+ * The integer that a value spells in decimal ASCII, in the one form that `add` writes: no leading zeros, no plus, no "-0". A missing
+ * key counts as 0.
+ *
+ * @returns undefined when the value spells none
+ */
 export function counterValue(record: KeyRecord | undefined): number | undefined {
   if (record === undefined) return 0;
   const bytes = record.value;
@@ -19,9 +24,10 @@ export function counterValue(record: KeyRecord | undefined): number | undefined 
     if (digit < 0 || digit > 9) return undefined;
     value = value * 10 + digit;
   }
-  if (!Number.isSafeInteger(value)) return undefined;
-  // "-0" is 0: a negative zero would show in results as a number of its own.
-  return negative && value !== 0 ? -value : value;
+  if (negative) value = -value;
+  // "007" and "-0" are shorter when written out.
+  if (!Number.isSafeInteger(value) || String(value).length !== bytes.length) return undefined;
+  return value;
 }
 
 export function counterBytes(value: number): Uint8Array {
