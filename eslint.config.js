@@ -99,7 +99,11 @@ export default tseslint.config(
       'packages/raft/src/core/**/*.ts',
       'packages/mvcc/src/command/**/*.ts',
       'packages/mvcc/src/txn/**/*.ts',
-      'packages/mvcc/src/session/session-table*.ts',
+      'packages/mvcc/src/state/**/*.ts',
+      'packages/mvcc/src/session/{session-table,kept-outcomes}*.ts',
+      // The part of the store that apply runs through.
+      'packages/mvcc/src/store/{memtable,layers,overlay,ordered-index,recent-changes,record-*,value-slabs,stored-keys}.ts',
+      'packages/mvcc/src/watch/{watch-hub,watcher-index,watch-events}.ts',
     ],
     rules: deterministic,
   },
