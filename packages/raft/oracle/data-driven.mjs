@@ -1,6 +1,6 @@
-// Reads files in the data-driven format (github.com/cockroachdb/datadriven): comments, then a command line, an optional body, a line
-// of four dashes, and what the command is expected to print, up to a blank line. A second line of dashes lets the expectation hold
-// blank lines; it then ends with two more.
+// Reads files in the data-driven format (github.com/cockroachdb/datadriven): comments, then a command line, an optional
+// body, a line of four dashes, and what the command is expected to print, up to a blank line. A second line of dashes
+// lets the expectation hold blank lines; it then ends with two more.
 
 /**
  * @typedef {{ key: string, values: string[] }} Argument

@@ -15,7 +15,11 @@ const letters = { addVoter: 'v', addLearner: 'l', remove: 'r' };
 /** In the context of a change: it was proposed in the older of etcd's two formats, which is printed differently. */
 export const oldFormat = Uint8Array.of(1);
 
-/** "v1 l2 r3"; "u4" updates what the application knows of a member, and is nothing to us. @param {string} text @returns {Step[]} */
+/**
+ * "v1 l2 r3"; "u4" updates what the application knows of a member, and is nothing to us.
+ * @param {string} text
+ * @returns {Step[]}
+ */
 export function parseSteps(text) {
   return text
     .split(/\s+/)

@@ -82,7 +82,12 @@ class Interaction {
     return this.node(numbers(stanza)[0] ?? 0);
   }
 
-  /** Does the same with several nodes, each under a title if there is more than one. @param {Stanza} stanza @param {string} title @param {(node: TestNode) => void} action */
+  /**
+   * Does the same with several nodes, each under a title if there is more than one.
+   * @param {Stanza} stanza
+   * @param {string} title
+   * @param {(node: TestNode) => void} action
+   */
   each(stanza, title, action) {
     const nodes = this.named(stanza);
     for (const node of nodes) {
@@ -139,7 +144,12 @@ class Interaction {
     return taken;
   }
 
-  /** @param {number} to @param {string | undefined} type @param {boolean} drop @returns {number} how many messages there were */
+  /**
+   * @param {number} to
+   * @param {string | undefined} type
+   * @param {boolean} drop
+   * @returns {number} how many messages there were
+   */
   deliver(to, type, drop) {
     const taken = this.take(to, type, drop);
     for (const each of taken) {

@@ -1,4 +1,5 @@
-// One member of an interaction test: a core, and around it what etcd's test keeps of storage, state machine and work in progress.
+// One member of an interaction test: a core, and around it what etcd's test keeps of storage, state machine and work in
+// progress.
 import { decodeConfChange } from '../dist/core/conf-change.js';
 import { RaftCore } from '../dist/core/core.js';
 import { describeEntry, describeHardState, describePicture, describeSnapshot, pictureOf } from './describe.mjs';
@@ -80,7 +81,10 @@ export class TestNode {
     return next !== undefined && next.index < this.unstable;
   }
 
-  /** Does something to the core, and notes what etcd's core would have said to itself. @template T @param {() => T} action */
+  /**
+   * Does something to the core, and notes what etcd's core would have said to itself. @template T
+   * @param {() => T} action
+   */
   act(action) {
     const before = { last: this.core.lastIndex, term: this.core.term, role: this.core.role };
     const result = action();
@@ -136,7 +140,10 @@ export class TestNode {
     };
   }
 
-  /** The state machine appends each entry to what it holds, so its state is known by its index. @param {readonly Entry[]} entries */
+  /**
+   * The state machine appends each entry to what it holds, so its state is known by its index.
+   * @param {readonly Entry[]} entries
+   */
   apply(entries) {
     for (const entry of entries) {
       let { conf } = this.history.at(-1) ?? { conf: this.core.conf };
@@ -179,8 +186,9 @@ export class TestNode {
   }
 
   /**
-   * Answers of this Ready that etcd holds back until storage is done. Our core keeps them until `appendDurable`, or sends them at once
-   * where nothing is outstanding; here they are taken away from it, and delivered as etcd's test would.
+   * Answers of this Ready that etcd holds back until storage is done. Our core keeps them until `appendDurable`, or
+   * sends them at once where nothing is outstanding; here they are taken away from it, and delivered as etcd's test
+   * would.
    *
    * @param {import('../dist/core/ready.js').Ready} ready
    * @returns {Parcel[]}
@@ -191,8 +199,8 @@ export class TestNode {
   }
 
   /**
-   * With asynchronous storage etcd applies only what its own storage has reported. Our core hands out whatever is committed, so the
-   * rest is held back here.
+   * With asynchronous storage etcd applies only what its own storage has reported. Our core hands out whatever is
+   * committed, so the rest is held back here.
    *
    * @param {readonly Entry[]} handedOut
    */

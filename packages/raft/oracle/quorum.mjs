@@ -16,13 +16,21 @@ function readConfiguration(stanza) {
   return { incoming, outgoing, joint: second !== undefined, ids: [...new Set([...incoming, ...outgoing])] };
 }
 
-/** Values stand in the order of the voters of both halves, each once; "_" is none. @param {number[]} ids @param {string[]} values */
+/**
+ * Values stand in the order of the voters of both halves, each once; "_" is none.
+ * @param {number[]} ids
+ * @param {string[]} values
+ */
 function assign(ids, values) {
   if (ids.length !== values.length) throw new Error(`${values.length} values for ${ids.length} voters`);
   return new Map(ids.flatMap((id, i) => (values[i] === '_' ? [] : [[id, values[i] ?? '']])));
 }
 
-/** A chart of who is how far: the more voters are behind one, the longer its bar. @param {number[]} ids @param {Map<number, number>} known */
+/**
+ * A chart of who is how far: the more voters are behind one, the longer its bar.
+ * @param {number[]} ids
+ * @param {Map<number, number>} known
+ */
 function chart(ids, known) {
   const size = ids.length;
   if (size === 0) return '<empty majority quorum>';

@@ -1,5 +1,5 @@
-// Runs published test data of etcd-io/raft against our core: `npm run oracle -- DIR`, where DIR holds data-driven files, at any depth.
-// The data are read from there; nothing of them is kept here.
+// Runs published test data of etcd-io/raft against our core: `npm run oracle -- DIR`, where DIR holds data-driven
+// files, at any depth. The data are read from there; nothing of them is kept here.
 import fs from 'node:fs';
 import path from 'node:path';
 import { confChangeCommands, confChangeRunner } from './conf-change.mjs';

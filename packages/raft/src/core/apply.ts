@@ -23,8 +23,9 @@ export function applied(s: CoreState, index: Index): void {
 /**
  * Puts a committed membership change in force.
  *
- * It must come to the same on every member and can never be refused any more, so a change that makes no sense on top of the present
- * configuration changes nothing. One at or before `confIndex` is in force already, by the snapshot that this member started from.
+ * It must come to the same on every member and can never be refused any more, so a change that makes no sense on top of
+ * the present configuration changes nothing. One at or before `confIndex` is in force already, by the snapshot that
+ * this member started from.
  */
 export function applyConfChange(s: CoreState, change: ConfChange, at: Index): ConfState {
   const { members } = s;

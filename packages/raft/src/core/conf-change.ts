@@ -60,10 +60,11 @@ function check(argument: string, valid: boolean, message: string): void {
 /**
  * The data of a `conf` entry.
  *
- * Layout: version, transition, count of steps, then op and id of each step, then length and bytes of the context. Numbers are
- * base-128, low group first.
+ * Layout: version, transition, count of steps, then op and id of each step, then length and bytes of the context.
+ * Numbers are base-128, low group first.
  *
- * @param change its steps may name id 0: "the index of this entry"; whoever applies the entry puts the index in its place
+ * @param change its steps may name id 0: "the index of this entry"; whoever applies the entry puts the index in its
+ *   place
  * @param context opaque bytes that travel with the change, for example the new member's record
  * @throws CoterieError ERR_INVALID_ARGUMENT
  */

@@ -5,7 +5,8 @@ import type { CoreConfig } from './ready.js';
 const inflightMessagesMax = 2 ** 31 - 1;
 
 /**
- * The configuration a core runs with unless told otherwise: every protection on, limits that hold a peer under about 100 MiB.
+ * The configuration a core runs with unless told otherwise: every protection on, limits that hold a peer under about
+ * 100 MiB.
  *
  * Ticks have no length here; the driver decides it (100 ms a tick make an election timeout of 1 to 2 s).
  */
@@ -16,7 +17,8 @@ export const defaultCoreConfig: CoreConfig = {
   checkQuorum: true,
   stepDownOnRemoval: true,
   maxAppendBytes: 1024 * 1024,
-  // Deep pipelines only queue once batching fills the pipe (hashicorp/raft #541), so the window is by bytes first of all.
+  // Deep pipelines only queue once batching fills the pipe (hashicorp/raft #541), so the window is by bytes first of
+  // all.
   maxInflightMessages: 256,
   maxInflightBytes: 16 * 1024 * 1024,
   maxUncommittedBytes: 64 * 1024 * 1024,

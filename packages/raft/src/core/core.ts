@@ -19,9 +19,11 @@ import { maybeHandOver, transferLeadership } from './transfer.js';
 /**
  * Raft as a function of its inputs: no clock, no timer, no promise, no I/O, no chance but the one that is passed in.
  *
- * A driver feeds it messages, ticks, proposals and the news that a write is durable or an entry applied, and after each turn drains
- * `ready()` and does what it says. Storage is asynchronous, always: entries leave for other members while they are still on their way to
- * the own disk, and a promise about the own disk (a vote, an acknowledgement) leaves only after `appendDurable`.
+ * A driver feeds it messages, ticks, proposals and the news that a write is durable or an entry applied, and after each
+ * turn drains
+ * `ready()` and does what it says. Storage is asynchronous, always: entries leave for other members while they are
+ * still on their way to the own disk, and a promise about the own disk (a vote, an acknowledgement) leaves only after
+ * `appendDurable`.
  *
  * Same inputs, same outputs: a simulator that owns the inputs owns every interleaving.
  */
@@ -30,8 +32,9 @@ export class RaftCore {
 
   /**
    * @param init what was durable when the process ended, or an empty beginning
-   * @throws CoterieError ERR_INVALID_ARGUMENT for a configuration or an id that makes no sense; ERR_CORRUPT for durable state that does
-   * not fit together (a gap in the log, a commit index beyond its end, an entry of a term that the hard state does not know)
+   * @throws CoterieError ERR_INVALID_ARGUMENT for a configuration or an id that makes no sense; ERR_CORRUPT for durable
+   *   state that does not fit together (a gap in the log, a commit index beyond its end, an entry of a term that the
+   *   hard state does not know)
    */
   constructor(init: CoreInit) {
     validateCoreConfig(init.config);
@@ -95,7 +98,10 @@ export class RaftCore {
     return this.state.log.termAt(index);
   }
 
-  /** A message from the network. One that no correct peer sends, or that is not for us, is dropped; never throws on what it holds. */
+  /**
+   * A message from the network. One that no correct peer sends, or that is not for us, is dropped; never throws on what
+   * it holds.
+   */
   step(message: Message): void {
     const s = this.state;
     if (message.to !== s.id || message.from === s.id || message.group !== s.config.group || !isWellFormed(message))
@@ -157,8 +163,8 @@ export class RaftCore {
   }
 
   /**
-   * Puts the committed change of entry `at` in force, when that entry is applied and before `applied(at)`. The same change on the same
-   * configuration comes to the same on every member; one that makes no sense changes nothing.
+   * Puts the committed change of entry `at` in force, when that entry is applied and before `applied(at)`. The same
+   * change on the same configuration comes to the same on every member; one that makes no sense changes nothing.
    *
    * @param change with the ids that the entry stands for: no 0
    */
@@ -172,22 +178,26 @@ export class RaftCore {
   }
 
   /**
-   * The batch `seq` of `Ready.append`, and every one before it, is durable. For a batch with a snapshot: the state machine has been
-   * switched to it too, as the entries behind it are handed out from now on.
+   * The batch `seq` of `Ready.append`, and every one before it, is durable. For a batch with a snapshot: the state
+   * machine has been switched to it too, as the entries behind it are handed out from now on.
    */
   appendDurable(seq: number): void {
     onDurable(this.state, seq);
   }
 
   /**
-   * A snapshot has been received and is durable beside the running state. True: it becomes the start of the log, and the next
+   * A snapshot has been received and is durable beside the running state. True: it becomes the start of the log, and
+   * the next
    * `Ready.append` carries its mark. False: this member holds as much already. `from` is answered either way.
    */
   restoreSnapshot(meta: SnapshotMeta, from: NodeId): boolean {
     return restoreSnapshot(this.state, meta, from);
   }
 
-  /** Asks from which index on a linearizable read may be served; works on leaders and followers. Answered in `Ready.reads`. */
+  /**
+   * Asks from which index on a linearizable read may be served; works on leaders and followers. Answered in
+   * `Ready.reads`.
+   */
   readIndex(token: number): void {
     readIndex(this.state, token);
   }
@@ -197,7 +207,10 @@ export class RaftCore {
     return transferLeadership(this.state, to);
   }
 
-  /** Starts an election now, by way of a pre-vote where that is configured. No effect on a leader or a member that cannot lead. */
+  /**
+   * Starts an election now, by way of a pre-vote where that is configured. No effect on a leader or a member that
+   * cannot lead.
+   */
   campaign(): void {
     hup(this.state);
   }
@@ -221,7 +234,10 @@ export class RaftCore {
     reportUnreachable(this.state, id);
   }
 
-  /** The snapshot transfer that `Ready.snapshotsTo` asked for has ended. Every one must be reported, or `id` gets nothing more. */
+  /**
+   * The snapshot transfer that `Ready.snapshotsTo` asked for has ended. Every one must be reported, or `id` gets
+   * nothing more.
+   */
   reportSnapshot(id: NodeId, ok: boolean): void {
     reportSnapshot(this.state, id, ok);
   }
@@ -292,8 +308,8 @@ function answerStale(s: CoreState, message: Message): void {
   if (type === 'preVote') {
     s.sendAfterDurable({ ...head, type: 'preVoteResponse', reject: true });
   } else if ((type === 'append' || type === 'heartbeat') && (s.config.checkQuorum || s.config.preVote)) {
-    // With these a member that campaigned alone cannot raise others' terms by a vote request. Its answer deposes the old leader, so
-    // that it takes part again (etcd #8243).
+    // With these a member that campaigned alone cannot raise others' terms by a vote request. Its answer deposes the
+    // old leader, so that it takes part again (etcd #8243).
     s.sendAfterDurable({ ...head, type: 'appendResponse', index: 0, reject: false });
   }
 }

@@ -76,8 +76,9 @@ export function drain(s: CoreState): Ready {
 }
 
 /**
- * One batch for everything that the storage must learn: term and vote never come after the entries that rely on them, and a commit
- * index never without the entries it speaks of (openraft's io_ordering.md shows the reordering that loses a committed entry).
+ * One batch for everything that the storage must learn: term and vote never come after the entries that rely on them,
+ * and a commit index never without the entries it speaks of (openraft's io_ordering.md shows the reordering that loses
+ * a committed entry).
  */
 function takeBatch(s: CoreState): AppendBatch | undefined {
   const { outbox, log, durability } = s;
@@ -112,8 +113,8 @@ function takeBatch(s: CoreState): AppendBatch | undefined {
 }
 
 /**
- * A commit index is found again by asking a quorum, so it is not synced for its own sake; but a member that forgets that a change is
- * committed may have to ask those whom the change has removed, and who are gone by then.
+ * A commit index is found again by asking a quorum, so it is not synced for its own sake; but a member that forgets
+ * that a change is committed may have to ask those whom the change has removed, and who are gone by then.
  */
 function commitsConfChange(s: CoreState): boolean {
   const { log, outbox } = s;
@@ -127,7 +128,10 @@ function markIndex(snapshot: SnapshotMeta | undefined): number {
   return snapshot === undefined ? 0 : snapshot.index;
 }
 
-/** Promises wait for the last sync on its way; with none on its way all that they speak of is durable, and they leave at once. */
+/**
+ * Promises wait for the last sync on its way; with none on its way all that they speak of is durable, and they leave at
+ * once.
+ */
 function placeAfter(s: CoreState, append: AppendBatch | undefined): void {
   const { outbox, durability } = s;
   if (outbox.after.length === 0) return;
@@ -145,7 +149,9 @@ function takeCommitted(s: CoreState): readonly Entry[] {
   return committed;
 }
 
-/** The storage has finished every batch up to `seq`: what waited for them leaves, and the own vote and entries count. */
+/**
+ * The storage has finished every batch up to `seq`: what waited for them leaves, and the own vote and entries count.
+ */
 export function onDurable(s: CoreState, seq: number): void {
   const { durability, outbox, log } = s;
   for (let batch = durability.finish(seq); batch !== undefined; batch = durability.finish(seq)) {

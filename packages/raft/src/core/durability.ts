@@ -19,9 +19,9 @@ export interface OutstandingBatch {
 /**
  * What the own disk holds, in the form in which the log holds it now.
  *
- * The storage finishes batches in order, so a finished batch vouches for its entries unless a later write overwrote them. That is
- * why a truncation lowers the marker *and* cuts the batches still on their way. Without the second half (the ABA case of
- * asynchronous appends, etcd's rawnode.go):
+ * The storage finishes batches in order, so a finished batch vouches for its entries unless a later write overwrote
+ * them. That is why a truncation lowers the marker *and* cuts the batches still on their way. Without the second half
+ * (the ABA case of asynchronous appends, etcd's rawnode.go):
  *
  * ```
  *   batch 1 writes 12@term 1      leader of term 1
@@ -69,7 +69,9 @@ export class Durability {
     return undefined;
   }
 
-  /** Entries from `first` on are about to be replaced: neither disk nor batches on their way vouch for them any longer. */
+  /**
+   * Entries from `first` on are about to be replaced: neither disk nor batches on their way vouch for them any longer.
+   */
   truncated(first: Index): void {
     if (this.index >= first) this.index = first - 1;
     for (let i = this.head; i < this.outstanding.length; i++) {

@@ -3,7 +3,10 @@ import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } fro
 import { appendOwn, broadcastAppend } from './replication.js';
 import type { CoreState } from './state.js';
 
-/** `pre`: only ask first; `real`: a new term; `transfer`: a new term at the leader's own wish, which overrides stickiness. */
+/**
+ * `pre`: only ask first; `real`: a new term; `transfer`: a new term at the leader's own wish, which overrides
+ * stickiness.
+ */
 export type CampaignKind = 'pre' | 'real' | 'transfer';
 
 type VoteRequest = Message & { readonly type: 'vote' | 'preVote' };
@@ -30,8 +33,8 @@ export function hup(s: CoreState): void {
 }
 
 /**
- * A committed membership change that is not applied yet forbids to campaign, in every way: with it unapplied, two changes could be in
- * force on others, and our majority need not meet theirs (dragonboat raft.go, raft-rs #221).
+ * A committed membership change that is not applied yet forbids to campaign, in every way: with it unapplied, two
+ * changes could be in force on others, and our majority need not meet theirs (dragonboat raft.go, raft-rs #221).
  */
 function hasUnappliedConfChange(s: CoreState): boolean {
   const { log } = s;
@@ -59,8 +62,8 @@ function requestVotes(s: CoreState, type: 'vote' | 'preVote', term: number, tran
 }
 
 /**
- * Whether a vote request of a higher term is to be ignored: this member hears a live leader, so the sender is out of date or cut off,
- * and must not disturb it (thesis §4.2.3). A transfer is the leader's own wish.
+ * Whether a vote request of a higher term is to be ignored: this member hears a live leader, so the sender is out of
+ * date or cut off, and must not disturb it (thesis §4.2.3). A transfer is the leader's own wish.
  */
 export function isSticky(s: CoreState, message: VoteRequest): boolean {
   if (message.type === 'vote' && message.transfer === true) return false;
@@ -68,8 +71,8 @@ export function isSticky(s: CoreState, message: VoteRequest): boolean {
 }
 
 /**
- * Votes. Learners and members that do not know the candidate vote too: a promotion or an addition may be committed that they have
- * not seen yet, and refusing could leave the cluster without a leader for ever (etcd PR #10998).
+ * Votes. Learners and members that do not know the candidate vote too: a promotion or an addition may be committed that
+ * they have not seen yet, and refusing could leave the cluster without a leader for ever (etcd PR #10998).
  */
 export function onVoteRequest(s: CoreState, message: VoteRequest): void {
   const pre = message.type === 'preVote';
@@ -84,7 +87,8 @@ export function onVoteRequest(s: CoreState, message: VoteRequest): void {
     group: s.config.group,
     from: s.id,
     to: message.from,
-    // A granted pre-vote speaks of the term asked about; a refusal tells our own, so that the asker can catch up with it.
+    // A granted pre-vote speaks of the term asked about; a refusal tells our own, so that the asker can catch up with
+    // it.
     term: granted ? message.term : s.term,
     reject: !granted,
   });

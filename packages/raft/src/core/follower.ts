@@ -25,7 +25,8 @@ export function onAppend(s: CoreState, message: Append): void {
   }
   let from = 0;
   while (from < entries.length && log.matches(prevIndex + 1 + from, entries[from]?.term ?? 0)) from++;
-  // Only what conflicts or is missing is written: a late, shorter append must not cut off what came after it (Raft §5.3).
+  // Only what conflicts or is missing is written: a late, shorter append must not cut off what came after it (Raft
+  // §5.3).
   if (from < entries.length) {
     const first = prevIndex + 1 + from;
     if (first <= log.lastIndex) s.durability.truncated(first);
@@ -38,7 +39,8 @@ export function onAppend(s: CoreState, message: Append): void {
 }
 
 export function onHeartbeat(s: CoreState, message: Heartbeat): void {
-  // A leader tells no more than what it knows us to hold. If we do not hold it, our disk has lost what it promised: commit nothing.
+  // A leader tells no more than what it knows us to hold. If we do not hold it, our disk has lost what it promised:
+  // commit nothing.
   if (message.commit <= s.log.lastIndex) s.log.commitTo(message.commit);
   s.send({
     type: 'heartbeatResponse',

@@ -6,8 +6,8 @@ const initialCapacity = 16;
 /**
  * The window of append messages in flight to one follower, bounded by messages and by bytes.
  *
- * A ring of (last index, bytes), oldest first, that grows by doubling up to its bound: most followers never have more than a few
- * messages on the way.
+ * A ring of (last index, bytes), oldest first, that grows by doubling up to its bound: most followers never have more
+ * than a few messages on the way.
  */
 export class Inflights {
   private lasts: number[] = [];
@@ -44,7 +44,9 @@ export class Inflights {
     this.total += bytes;
   }
 
-  /** Takes out every message whose last entry is at or below `index`: they have arrived. A stale index frees nothing. */
+  /**
+   * Takes out every message whose last entry is at or below `index`: they have arrived. A stale index frees nothing.
+   */
   freeUpTo(index: Index): void {
     while (this.used > 0 && (this.lasts[this.head] as number) <= index) {
       this.total -= this.sizes[this.head] as number;

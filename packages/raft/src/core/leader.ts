@@ -26,8 +26,8 @@ export function tickLeader(s: CoreState): void {
 }
 
 /**
- * A leader that hears no quorum steps down, and so stops its heartbeats: through a member that still hears both sides they would hold
- * back a majority that could elect another (openraft #2080).
+ * A leader that hears no quorum steps down, and so stops its heartbeats: through a member that still hears both sides
+ * they would hold back a majority that could elect another (openraft #2080).
  *
  * @returns whether it still leads
  */
@@ -54,7 +54,8 @@ export function broadcastHeartbeat(s: CoreState, context: number): void {
 export function onHeartbeatResponse(s: CoreState, progress: Progress, message: HeartbeatResponse): void {
   progress.recentActive = true;
   progress.resume();
-  // It lags, or what it was sent may be lost: with a full window an empty append gets its answer, and replication goes on.
+  // It lags, or what it was sent may be lost: with a full window an empty append gets its answer, and replication goes
+  // on.
   if (progress.match < s.log.lastIndex || progress.state === 'probe') sendAppend(s, progress, true);
   // A position that we have not given out was not given out by this leadership: it proves nothing.
   if (message.context > progress.readAck && message.context <= s.reads.position) {

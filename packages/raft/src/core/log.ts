@@ -29,8 +29,8 @@ function corrupt(message: string): never {
  *                     staged: first entry that the storage has not been given yet
  * ```
  *
- * `applied`: the state machine holds it. `handed`: given out to be applied. Commit and storage are independent of each other: a
- * quorum without us may commit what our own disk does not hold yet (thesis §10.2.1).
+ * `applied`: the state machine holds it. `handed`: given out to be applied. Commit and storage are independent of each
+ * other: a quorum without us may commit what our own disk does not hold yet (thesis §10.2.1).
  */
 export class RaftLog {
   startIndex: Index;
@@ -42,8 +42,8 @@ export class RaftLog {
   /** Bytes of data held, for limits and metrics. */
   bytes = 0;
 
-  // Entry i stands in slot head + i - startIndex - 1. Slots before `head` are compacted: emptied at once, cut off now and then, so
-  // that compaction costs what it drops and never the length of the log.
+  // Entry i stands in slot head + i - startIndex - 1. Slots before `head` are compacted: emptied at once, cut off now
+  // and then, so that compaction costs what it drops and never the length of the log.
   private slots: (Entry | undefined)[] = [];
   private head = 0;
 
@@ -87,7 +87,9 @@ export class RaftLog {
     return this.slots.length === this.head ? this.startTerm : (this.slots[this.slots.length - 1] as Entry).term;
   }
 
-  /** The term at `index`; undefined where it is compacted or beyond the end. Unknown is never 0 (etcd commit 76f1249). */
+  /**
+   * The term at `index`; undefined where it is compacted or beyond the end. Unknown is never 0 (etcd commit 76f1249).
+   */
   termAt(index: Index): Term | undefined {
     if (index === this.startIndex) return this.startTerm;
     return this.entryAt(index)?.term;
@@ -108,11 +110,12 @@ export class RaftLog {
   }
 
   /**
-   * The last index at or before `index` whose term does not exceed `term`: the highest at which a log with that term there can still
-   * agree with ours. Both sides skip whole terms this way, so divergent tails cost one probe a term and not one an entry.
+   * The last index at or before `index` whose term does not exceed `term`: the highest at which a log with that term
+   * there can still agree with ours. Both sides skip whole terms this way, so divergent tails cost one probe a term and
+   * not one an entry.
    *
-   * Worked case: a follower with terms 1 1 3 3 3 3 refuses a probe at index 6 with term 2. Nothing of term 3 can match, so it
-   * answers with index 2, term 1, and the leader skips its own terms above 1 the same way.
+   * Worked case: a follower with terms 1 1 3 3 3 3 refuses a probe at index 6 with term 2. Nothing of term 3 can match,
+   * so it answers with index 2, term 1, and the leader skips its own terms above 1 the same way.
    */
   findConflict(index: Index, term: Term): LogPoint {
     for (let at = index; at > 0; at--) {

@@ -95,7 +95,10 @@ function votersMoved(before: readonly NodeId[], after: readonly NodeId[]): numbe
   return before.length + after.length - 2 * kept;
 }
 
-/** Makes the steps at once. Safe without a joint configuration only while at most one voter moves: old and new majorities meet. */
+/**
+ * Makes the steps at once. Safe without a joint configuration only while at most one voter moves: old and new
+ * majorities meet.
+ */
 export function changeSimple(conf: ConfState, steps: readonly ConfChangeStep[]): ConfResult {
   if (isJoint(conf)) return { ok: false, problem: 'simpleInJoint' };
   const draft = new Draft(conf, false);

@@ -18,7 +18,10 @@ function isEntry(value: unknown): value is Entry {
   return entry.data instanceof Uint8Array;
 }
 
-/** Entries that follow (index, term) without a gap, with terms that never fall and never exceed the sender's (LogCabin #160). */
+/**
+ * Entries that follow (index, term) without a gap, with terms that never fall and never exceed the sender's (LogCabin
+ * #160).
+ */
 function follow(entries: unknown, index: Index, term: Term, maxTerm: Term): boolean {
   if (!Array.isArray(entries)) return false;
   let last = term;
@@ -31,7 +34,10 @@ function follow(entries: unknown, index: Index, term: Term, maxTerm: Term): bool
   return true;
 }
 
-/** Whether a message that came from outside is one that a correct peer can send. Anything else is dropped, and never throws. */
+/**
+ * Whether a message that came from outside is one that a correct peer can send. Anything else is dropped, and never
+ * throws.
+ */
 export function isWellFormed(message: Message): boolean {
   if (!isTerm(message.term) || !Number.isSafeInteger(message.from) || message.from <= 0) return false;
   switch (message.type) {

@@ -5,7 +5,10 @@ export type Term = number;
 /** A position in the log; the first entry has index 1. */
 export type Index = number;
 
-/** One slot of the log. `empty` entries open a term, `conf` entries change the membership, `normal` ones carry the application's bytes. */
+/**
+ * One slot of the log. `empty` entries open a term, `conf` entries change the membership, `normal` ones carry the
+ * application's bytes.
+ */
 export interface Entry {
   readonly term: Term;
   readonly index: Index;

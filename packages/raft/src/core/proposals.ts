@@ -21,7 +21,8 @@ export function propose(s: CoreState, data: readonly Uint8Array[]): ProposeResul
 /**
  * Appends a membership change on a leader.
  *
- * At most one may be unapplied at a time: then any two configurations in force at once differ by one change, and their quorums meet.
+ * At most one may be unapplied at a time: then any two configurations in force at once differ by one change, and their
+ * quorums meet.
  *
  * @throws CoterieError ERR_CORRUPT when `data` is not from `encodeConfChange`
  */
@@ -38,14 +39,15 @@ export function onPropose(s: CoreState, message: Message & { readonly type: 'pro
   if (whyNotNow(s) !== undefined || overQuota(s, data) !== undefined) return;
   for (const entry of message.entries) {
     if (entry.kind === 'conf' && mayChange(s, entry)) acceptConfChange(s, entry.data);
-    // Only a leader opens terms, so what is not a change is a normal entry; a refused change leaves its place empty, as in etcd.
+    // Only a leader opens terms, so what is not a change is a normal entry; a refused change leaves its place empty, as
+    // in etcd.
     else accept(s, 'normal', [entry.kind === 'conf' ? noData : entry.data]);
   }
 }
 
 /**
- * Leaves an automatic joint configuration once it is applied. It may have to wait for a transfer, so it is tried again with every
- * applied entry and once an election timeout, until the change is in the log (etcd #12137).
+ * Leaves an automatic joint configuration once it is applied. It may have to wait for a transfer, so it is tried again
+ * with every applied entry and once an election timeout, until the change is in the log (etcd #12137).
  */
 export function maybeProposeLeave(s: CoreState): void {
   if (s.role !== 'leader' || !s.members.conf.autoLeave || !s.members.joint) return;

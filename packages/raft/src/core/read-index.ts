@@ -5,7 +5,10 @@ import type { CoreState } from './state.js';
 /** More reads than this may not wait at once on one member, forwarded ones included; beyond it they are refused. */
 export const pendingReadsMax = 65_536;
 
-/** A new life of a process starts its contexts at a random multiple of this, so that answers to an earlier one do not match. */
+/**
+ * A new life of a process starts its contexts at a random multiple of this, so that answers to an earlier one do not
+ * match.
+ */
 const contextSpan = 2 ** 32;
 const contextLives = 2 ** 20;
 
@@ -18,10 +21,11 @@ interface Waiter {
 /**
  * Reads without the log (thesis §6.4), batched in rounds.
  *
- * A leader proves with one round of heartbeats that it still leads, for all reads that came before the round began. The context of
- * a round is a *position* that the leader makes, and that only grows: an answer to an earlier round can never confirm a later read
- * (the bug of etcd #20418 came from the reader's own token as context). A read never joins a round that is already sent. Nothing is
- * answered before an entry of the leader's own term is committed, because only then is its commit index current (etcd #7331).
+ * A leader proves with one round of heartbeats that it still leads, for all reads that came before the round began. The
+ * context of a round is a *position* that the leader makes, and that only grows: an answer to an earlier round can
+ * never confirm a later read (the bug of etcd #20418 came from the reader's own token as context). A read never joins a
+ * round that is already sent. Nothing is answered before an entry of the leader's own term is committed, because only
+ * then is its commit index current (etcd #7331).
  */
 export class ReadIndexState {
   /** Reads for the next round. */
@@ -77,8 +81,8 @@ export function onReadIndex(s: CoreState, from: NodeId, context: number): void {
 }
 
 /**
- * The leader's answer. Only one from the leader of our present term counts, and only to what was asked in this term: `dropReads`
- * refuses everything that was forwarded as soon as the term or the leader changes.
+ * The leader's answer. Only one from the leader of our present term counts, and only to what was asked in this term:
+ * `dropReads` refuses everything that was forwarded as soon as the term or the leader changes.
  */
 export function onReadIndexResponse(s: CoreState, from: NodeId, context: number, index: Index | undefined): void {
   if (from !== s.leader || s.role !== 'follower') return;
@@ -125,7 +129,10 @@ export function maybeFinishReadRound(s: CoreState): void {
   reads.inRound = [];
 }
 
-/** Refuses every read that waits: the leader or the term they rely on is gone. Members that asked us find out by themselves. */
+/**
+ * Refuses every read that waits: the leader or the term they rely on is gone. Members that asked us find out by
+ * themselves.
+ */
 export function dropReads(s: CoreState): void {
   const { reads, outbox } = s;
   for (const { to, token } of reads.inRound) if (to === 0) outbox.reads.push(refused(token));

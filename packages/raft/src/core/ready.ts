@@ -12,8 +12,9 @@ export interface HardState {
 /**
  * What must reach the disk, in the order of `seq`.
  *
- * Entry `entries[0].index` and everything behind it replaces what the log held there. When all of the batch is durable the driver
- * calls `RaftCore.appendDurable(seq)`; only then does the core release the messages that promise something about it.
+ * Entry `entries[0].index` and everything behind it replaces what the log held there. When all of the batch is durable
+ * the driver calls `RaftCore.appendDurable(seq)`; only then does the core release the messages that promise something
+ * about it.
  */
 export interface AppendBatch {
   readonly seq: number;
@@ -22,8 +23,8 @@ export interface AppendBatch {
   /** A received snapshot that now is the start of the log: its mark goes into the log before anything after it. */
   readonly snapshot?: SnapshotMeta;
   /**
-   * False when only the commit index moved, and past no membership change: such a batch needs no sync of its own (etcd's MustSync
-   * rule).
+   * False when only the commit index moved, and past no membership change: such a batch needs no sync of its own
+   * (etcd's MustSync rule).
    */
   readonly mustSync: boolean;
 }
@@ -55,7 +56,8 @@ export interface ConfChangeStep {
 }
 
 /**
- * A membership change (thesis §4.3). `auto`: a joint configuration only where more than one voter moves, left by the leader itself;
+ * A membership change (thesis §4.3). `auto`: a joint configuration only where more than one voter moves, left by the
+ * leader itself;
  * `implicit`: always joint, left by the leader itself; `explicit`: always joint, left by another change with no steps.
  */
 export interface ConfChange {
@@ -132,14 +134,17 @@ export interface CoreConfig {
   readonly maxInflightMessages: number;
   /** Bytes in flight to one follower. */
   readonly maxInflightBytes: number;
-  /** Bytes proposed and not yet applied on a leader; beyond it proposals are refused with `quota` (the first is always taken). */
+  /**
+   * Bytes proposed and not yet applied on a leader; beyond it proposals are refused with `quota` (the first is always
+   * taken).
+   */
   readonly maxUncommittedBytes: number;
   /** Bytes of committed entries in one Ready; one entry always fits. */
   readonly maxCommittedBytes: number;
   readonly group: number;
   /**
-   * Take membership changes into the log without checking them against the configuration in force. Only for a host that makes sure
-   * itself that one change is applied before it proposes the next; default false.
+   * Take membership changes into the log without checking them against the configuration in force. Only for a host that
+   * makes sure itself that one change is applied before it proposes the next; default false.
    */
   readonly trustConfChanges?: boolean;
 }

@@ -6,8 +6,8 @@ import type { CoreState } from './state.js';
 type AppendResponse = Message & { readonly type: 'appendResponse' };
 
 /**
- * Puts entries of the leader's own term at the end of its log. They leave for others at once; the own disk counts like any other,
- * when it is done.
+ * Puts entries of the leader's own term at the end of its log. They leave for others at once; the own disk counts like
+ * any other, when it is done.
  *
  * @returns the index of the first
  */
@@ -36,7 +36,8 @@ export function sendAppend(s: CoreState, progress: Progress, evenEmpty: boolean)
   const prevIndex = progress.next - 1;
   const prevTerm = log.termAt(prevIndex);
   if (prevTerm === undefined) return sendSnapshot(s, progress);
-  // With a full window only an empty append may leave: were all that is in flight lost, its answer gets replication going again.
+  // With a full window only an empty append may leave: were all that is in flight lost, its answer gets replication
+  // going again.
   const blocked = progress.state === 'replicate' && progress.inflights.full;
   const entries = blocked ? log.page(1, 0, 0) : log.sharedPage(progress.next, config.maxAppendBytes);
   if (entries.length === 0 && !evenEmpty) return false;
@@ -67,8 +68,9 @@ function sendSnapshot(s: CoreState, progress: Progress): boolean {
 /**
  * Moves the commit index to the highest index that a quorum holds durably, if that entry is of the leader's own term.
  *
- * An entry of an older term is never committed by counting copies (Raft §5.4.2): with terms 1 2 on a leader of term 4 and 1 3
- * elsewhere, index 2 of term 2 could stand on a majority and still be overwritten. It commits with the first entry of our term. From
+ * An entry of an older term is never committed by counting copies (Raft §5.4.2): with terms 1 2 on a leader of term 4
+ * and 1 3 elsewhere, index 2 of term 2 could stand on a majority and still be overwritten. It commits with the first
+ * entry of our term. From
  * `termStart` on every entry of a leader's log is of its own term.
  *
  * @returns whether the commit index moved
@@ -96,11 +98,12 @@ export function onAppendResponse(s: CoreState, progress: Progress, message: Appe
 }
 
 /**
- * The member's log does not continue where the append began. Its hint is the last point where the logs may agree, seen from its
- * side; terms of ours above the hinted one cannot match either.
+ * The member's log does not continue where the append began. Its hint is the last point where the logs may agree, seen
+ * from its side; terms of ours above the hinted one cannot match either.
  *
- * Worked case: ours has terms 1 1 1 5 5 5 5, the member's 1 1 1 2 2 2. A probe at index 7 (term 5) is refused with hint index 6,
- * term 2: we skip all of term 5 and probe at index 3, which matches. Without the hints that takes a round trip an entry.
+ * Worked case: ours has terms 1 1 1 5 5 5 5, the member's 1 1 1 2 2 2. A probe at index 7 (term 5) is refused with hint
+ * index 6, term 2: we skip all of term 5 and probe at index 3, which matches. Without the hints that takes a round trip
+ * an entry.
  */
 function onRejected(s: CoreState, progress: Progress, message: AppendResponse): void {
   const hinted = message.rejectHint ?? 0;
@@ -112,7 +115,8 @@ function onRejected(s: CoreState, progress: Progress, message: AppendResponse): 
 }
 
 function onAppended(s: CoreState, progress: Progress, index: Index): boolean {
-  // Nobody holds more of our log than we do. A peer that says so has another log under our term: not one of ours to count.
+  // Nobody holds more of our log than we do. A peer that says so has another log under our term: not one of ours to
+  // count.
   if (index > s.log.lastIndex) return false;
   const news = progress.maybeUpdate(index);
   // An answer that is no news still ends a probe, so that a member that is all caught up does not stay in that state.
@@ -120,7 +124,8 @@ function onAppended(s: CoreState, progress: Progress, index: Index): boolean {
   if (progress.state === 'probe') {
     progress.becomeReplicate();
   } else if (progress.state === 'snapshot') {
-    // Whichever snapshot it was that got the member here: once the log reaches it, replication goes on (etcd raft #110).
+    // Whichever snapshot it was that got the member here: once the log reaches it, replication goes on (etcd raft
+    // #110).
     if (progress.match + 1 >= s.log.firstIndex) progress.becomeReplicate();
   } else {
     progress.inflights.freeUpTo(index);

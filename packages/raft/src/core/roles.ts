@@ -14,7 +14,8 @@ function reset(s: CoreState, term: Term): void {
   s.electionElapsed = 0;
   s.heartbeatElapsed = 0;
   s.drawElectionTimeout();
-  // A transfer dies with the leadership it was to end (hashicorp/raft #696: a flag that survived blocked proposals for ever).
+  // A transfer dies with the leadership it was to end (hashicorp/raft #696: a flag that survived blocked proposals for
+  // ever).
   s.transferee = 0;
   s.pendingConfIndex = 0;
   s.termStart = 0;
@@ -54,7 +55,8 @@ export function becomeLeader(s: CoreState): void {
   s.role = 'leader';
   s.leader = s.id;
   s.termStart = s.log.lastIndex + 1;
-  // The last entry may be a membership change that is not applied yet; at most one may be on its way (dragonboat raft.go).
+  // The last entry may be a membership change that is not applied yet; at most one may be on its way (dragonboat
+  // raft.go).
   s.pendingConfIndex = s.log.lastIndex;
   const self = s.members.get(s.id);
   invariant(self !== undefined && !self.learner, 'a leader votes', { id: s.id });

@@ -6,9 +6,9 @@ import type { CoreState } from './state.js';
 /**
  * Makes a snapshot that has been received, and is durable beside the running state, the beginning of the log.
  *
- * Nothing behind it is handed out to be applied before its mark is durable: a state machine at the snapshot with a log that does not
- * know of it could not start again (etcd #10219). A snapshot whose configuration does not name this member is taken all the same: its
- * index is that of a checkpoint, and the entry that added us may come after it.
+ * Nothing behind it is handed out to be applied before its mark is durable: a state machine at the snapshot with a log
+ * that does not know of it could not start again (etcd #10219). A snapshot whose configuration does not name this
+ * member is taken all the same: its index is that of a checkpoint, and the entry that added us may come after it.
  *
  * @returns false when the log holds as much already
  */

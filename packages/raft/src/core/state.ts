@@ -27,7 +27,10 @@ export class CoreState {
   /** Ticks since the leader was heard of, or on a leader since it last checked its quorum. */
   electionElapsed = 0;
   heartbeatElapsed = 0;
-  /** Ticks without a leader before this member campaigns: drawn anew for every term from [electionTicks, 2 electionTicks). */
+  /**
+   * Ticks without a leader before this member campaigns: drawn anew for every term from [electionTicks, 2
+   * electionTicks).
+   */
   electionTimeout = 0;
 
   /** The entry that made `members.conf`: earlier changes are in it. */
@@ -77,7 +80,9 @@ export class CoreState {
     this.outbox.send.push(message);
   }
 
-  /** For messages that promise something about this member's disk: they leave once all of what they speak of is durable. */
+  /**
+   * For messages that promise something about this member's disk: they leave once all of what they speak of is durable.
+   */
   sendAfterDurable(message: Message): void {
     this.outbox.after.push(message);
   }

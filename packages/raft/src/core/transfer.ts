@@ -4,8 +4,8 @@ import { sendAppend } from './replication.js';
 import type { CoreState } from './state.js';
 
 /**
- * Begins to hand the leadership over (thesis §3.10): `to` is brought up to date first, and meanwhile nothing is proposed. It has
- * one election timeout for it; after that the leader goes on.
+ * Begins to hand the leadership over (thesis §3.10): `to` is brought up to date first, and meanwhile nothing is
+ * proposed. It has one election timeout for it; after that the leader goes on.
  *
  * @returns whether a transfer to `to` is under way
  */

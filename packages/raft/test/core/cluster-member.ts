@@ -25,7 +25,10 @@ export interface MemberListener {
   answered(id: NodeId, read: ReadState): void;
 }
 
-/** One member: a core, a disk that finishes writes when it is told to, and a state machine that applies when it is told to. */
+/**
+ * One member: a core, a disk that finishes writes when it is told to, and a state machine that applies when it is told
+ * to.
+ */
 export class ClusterMember {
   core: RaftCore;
   /** What a crash leaves. */
@@ -130,7 +133,8 @@ export class ClusterMember {
     const meta: SnapshotMeta = { index: state.index, term: state.term, conf: state.conf, size: 0 };
     if (!this.core.restoreSnapshot(meta, from)) return;
     this.received = state;
-    // The core is at the snapshot's configuration now: what still waited to be applied is before it, and of no use any more.
+    // The core is at the snapshot's configuration now: what still waited to be applied is before it, and of no use any
+    // more.
     this.toApply = [];
   }
 

@@ -13,8 +13,9 @@ export interface ClusterOptions {
   readonly spares: number;
   readonly memberships: boolean;
   /**
-   * Leaders may remove and demote themselves. Where changes take effect when applied, that can strand the others: those who stay may
-   * not know that the change is committed, and those who know are not asked (etcd #10563). So hand over first; here: check safety only.
+   * Leaders may remove and demote themselves. Where changes take effect when applied, that can strand the others: those
+   * who stay may not know that the change is committed, and those who know are not asked (etcd #10563). So hand over
+   * first; here: check safety only.
    */
   readonly removeLeaders?: boolean;
   readonly config?: Partial<CoreConfig>;
@@ -24,8 +25,9 @@ const inflightMax = 400;
 const text = new TextEncoder();
 
 /**
- * A cluster in which everything that can happen at any time happens at random: messages are lost, doubled and overtake each other,
- * disks finish late, processes die and come back with what was durable. After every step the invariants of Raft are checked.
+ * A cluster in which everything that can happen at any time happens at random: messages are lost, doubled and overtake
+ * each other, disks finish late, processes die and come back with what was durable. After every step the invariants of
+ * Raft are checked.
  */
 export class RandomCluster implements MemberListener {
   readonly random: SeededRandom;
