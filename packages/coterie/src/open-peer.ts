@@ -1,8 +1,8 @@
 import { CoterieError } from '@coterie/errors';
 import type { Transport } from '@coterie/raft';
 import { WsTransport } from '@coterie/transport-ws';
-import { DiskStorage } from './data-dir/disk-storage.js';
-import { MemoryStorage } from './data-dir/memory-storage.js';
+import { diskStorage } from './data-dir/disk-storage.js';
+import { memoryStorage } from './data-dir/memory-storage.js';
 import { PeerEngine } from './engine/peer-engine.js';
 import { sortLimits } from './engine/peer-limits.js';
 import { checkPeerOptions, type Logger, type PeerOptions } from './options.js';
@@ -55,7 +55,7 @@ export async function openPeerEngine(options: PeerOptions): Promise<OpenEngine> 
     url: options.advertise ?? peers[name]!,
     peers: { ...peers },
     ports: { clock: options.clock ?? ownClock, turns: systemTurns, wall: systemWall, random: systemRandom },
-    storage: options.dataDir === undefined ? new MemoryStorage() : new DiskStorage(options.dataDir, limits.checkpointBytes),
+    storage: options.dataDir === undefined ? memoryStorage() : diskStorage(options.dataDir, limits.checkpointBytes),
     ...(transport === undefined ? {} : { transport }),
     options: limits.node,
     limits: limits.kv,
@@ -79,7 +79,10 @@ function wsTransport(options: PeerOptions): Transport {
     throw new CoterieError('ERR_INVALID_ARGUMENT', { message: 'listen is required', argument: 'listen' });
   }
   return new WsTransport({
-    listen: listen.server === undefined ? { port: listen.port, host: listen.host } : { server: listen.server, path: listen.path },
+    listen:
+      listen.server === undefined
+        ? { port: listen.port, host: listen.host }
+        : { server: listen.server, path: listen.path },
     insecure: options.cluster.insecure === true,
     logger: options.logger,
     random: systemRandom,

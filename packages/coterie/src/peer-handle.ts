@@ -1,13 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import {
-  callControl,
-  KvLifecycle,
-  KvRoot,
-  type CallControl,
-  type CallOptions,
-  type EndlessOptions,
-  type KvLimits,
-} from '@coterie/mvcc';
+import { callControl, KvLifecycle, KvRoot, type CallOptions, type EndlessOptions, type KvLimits } from '@coterie/mvcc';
 import type { Engine, PeerDiagnostics, PeerStatus } from './engine/engine.js';
 import type { Members, Peer, PeerClosed } from './peer.js';
 

@@ -124,4 +124,5 @@ export type { StoreLimits } from './store/store-limits.js';
 export type { Store } from './store/store.js';
 export { InlineWalRunner, type InlineWalRunnerOptions } from './wal/inline-wal-runner.js';
 export { ThreadWalRunner } from './wal/thread-wal-runner.js';
+export type { WalRunner } from './wal/wal-runner.js';
 export { Wal, type WalOptions } from './wal/wal.js';

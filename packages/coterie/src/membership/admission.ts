@@ -20,6 +20,9 @@ export interface AdmissionHost {
 /** A learner this close to the commit index is promoted (etcd asks for 90 % of the leader's log; a bound in entries says more). */
 const caughtUpEntries = 1000;
 
+/** A member without a leader asks the others so seldom, in heartbeats. */
+const askEveryTicks = 10;
+
 /**
  * A member's side of enrolment: it tells the newcomers who it is, and the leader lets them in.
  *
@@ -28,6 +31,7 @@ const caughtUpEntries = 1000;
  */
 export class Admission {
   readonly #host: AdmissionHost;
+  #ticks = 0;
 
   constructor(host: AdmissionHost) {
     this.#host = host;
@@ -45,7 +49,7 @@ export class Admission {
   tick(): void {
     const status = this.#host.status();
     if (status.role === 'leader') this.#promote(status);
-    else if (status.leader === 0) this.#askWhetherRemoved();
+    else if (status.leader === 0 && this.#ticks++ % askEveryTicks === 0) this.#askWhetherRemoved();
   }
 
   #me(): Pick<ControlMessage, 'name' | 'incarnation' | 'names'> & { state: 'member'; uid: number } {

@@ -17,6 +17,8 @@ export interface EnrolmentHost {
   problem(error: CoterieError): void;
 }
 
+type Answer = ControlMessage & { readonly type: 'iam' };
+
 /** A word of a peer is believed for so long. */
 const freshMs = 3000;
 
@@ -33,7 +35,7 @@ export class Enrolment {
   readonly #host: EnrolmentHost;
   #identity: Identity;
   readonly #url: string;
-  readonly #heard = new Map<string, { readonly message: ControlMessage; readonly atMs: number }>();
+  readonly #heard = new Map<string, { readonly message: Answer; readonly atMs: number }>();
   readonly #problems = new Set<string>();
   #done = false;
 
@@ -63,9 +65,8 @@ export class Enrolment {
     if (message === undefined || this.#done) return;
     if (this.#host.directory.nameOfLink(link) !== message.name) return;
     if (!this.#sameList(message)) return;
-    if (message.type === 'iam' || message.type === 'who') {
-      this.#heard.set(message.name, { message, atMs: this.#host.now() });
-    }
+    // Only answers count: a question of a member says less than its answer does, and must not take the answer's place.
+    if (message.type === 'iam') this.#heard.set(message.name, { message, atMs: this.#host.now() });
     if (message.type === 'who') this.#say(link, { ...this.#me(), type: 'iam', url: this.#url });
     else if (message.type === 'promise') this.#promise(link, message.promiseUid);
     else if (message.type === 'joined') this.#joined(message);
@@ -92,15 +93,15 @@ export class Enrolment {
     return false;
   }
 
-  #fresh(name: string): ControlMessage | undefined {
+  #fresh(name: string): Answer | undefined {
     const heard = this.#heard.get(name);
     return heard !== undefined && this.#host.now() - heard.atMs <= freshMs ? heard.message : undefined;
   }
 
-  #freshMember(): (ControlMessage & { type: 'iam' }) | undefined {
+  #freshMember(): Answer | undefined {
     for (const { name } of this.#host.directory.others) {
       const message = this.#fresh(name);
-      if (message?.type === 'iam' && message.state === 'member' && message.uid !== undefined) return message;
+      if (message?.state === 'member' && message.uid !== undefined) return message;
     }
     return undefined;
   }
@@ -138,7 +139,7 @@ export class Enrolment {
 
   // -------------------------------------------------------------------------------------------------------------- joining
 
-  #approach(member: ControlMessage & { type: 'iam' }): void {
+  #approach(member: Answer): void {
     const founders = member.founders ?? [];
     const { name, incarnation, uid } = this.#identity;
     const place = founders.findIndex((f) => f.name === name && f.incarnation === incarnation);
@@ -162,7 +163,7 @@ export class Enrolment {
    * When every listed peer has answered and the members that still have their disks are no majority, no leader can come by itself.
    * Nothing is bootstrapped then: what the lost majority had acknowledged may be in the disks that remain.
    */
-  #checkQuorum(member: ControlMessage & { type: 'iam' }): void {
+  #checkQuorum(member: Answer): void {
     const voters = (member.members ?? []).filter((m) => m.voter);
     const answers = this.#host.directory.others.map((link) => this.#fresh(link.name));
     if (voters.length === 0 || answers.some((answer) => answer === undefined)) return;

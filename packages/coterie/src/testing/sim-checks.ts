@@ -18,7 +18,7 @@ export interface SeenChange {
 export class SafetyChecks {
   readonly #leaders = new Map<number, string>();
   readonly #chains = new Map<number, { readonly chain: number; readonly member: string }>();
-  readonly #terms = new Map<string, number>();
+  readonly #terms = new Map<SimMember, number>();
   readonly #applied = new Map<SimMember, number>();
   readonly #report: (problem: string) => void;
   leaderChanges = 0;
@@ -34,11 +34,12 @@ export class SafetyChecks {
   }
 
   #onRole(member: SimMember, event: RaftEvent & { type: 'role' }): void {
-    // Over restarts too: a term that goes back is a vote that can be given twice. A wiped disk is another member.
+    // A wiped disk is another member.
     const who = `${member.name}#${member.machine.incarnation}`;
-    const before = this.#terms.get(who) ?? 0;
+    // Within one process: a term that was not synced before a crash may be forgotten with everything that was not said in it.
+    const before = this.#terms.get(member) ?? 0;
     if (event.term < before) this.#report(`${member.name} went back from term ${before} to ${event.term}`);
-    this.#terms.set(who, event.term);
+    this.#terms.set(member, event.term);
     if (event.role !== 'leader') return;
     const leader = this.#leaders.get(event.term);
     if (leader === undefined) {
@@ -57,13 +58,19 @@ export class SafetyChecks {
     const known = this.#chains.get(index);
     if (known === undefined) this.#chains.set(index, { chain: hash.chain, member: member.name });
     else if (known.chain !== hash.chain) {
-      this.#report(`states differ at entry ${index}: ${member.name} has ${hash.chain}, ${known.member} had ${known.chain}`);
+      this.#report(
+        `states differ at entry ${index}: ${member.name} has ${hash.chain}, ${known.member} had ${known.chain}`,
+      );
     }
   }
 }
 
 /** What must hold of the clients' history, against all changes as a watch from the first revision shows them. */
-export function checkHistory(history: ClientHistory, changes: readonly SeenChange[], report: (problem: string) => void): void {
+export function checkHistory(
+  history: ClientHistory,
+  changes: readonly SeenChange[],
+  report: (problem: string) => void,
+): void {
   const byRevision = new Map<number, SeenChange[]>();
   let last = 0;
   for (const change of changes) {
@@ -80,7 +87,11 @@ export function checkHistory(history: ClientHistory, changes: readonly SeenChang
   checkCounters(history, changes, report);
 }
 
-function checkAckedPut(write: ClientWrite, byRevision: ReadonlyMap<number, readonly SeenChange[]>, report: (problem: string) => void): void {
+function checkAckedPut(
+  write: ClientWrite,
+  byRevision: ReadonlyMap<number, readonly SeenChange[]>,
+  report: (problem: string) => void,
+): void {
   const found = byRevision.get(write.revision!)?.some((c) => c.key === write.key && c.value === write.value) === true;
   if (!found) report(`lost: the put of ${write.key} was acknowledged at revision ${write.revision} and is not there`);
 }
@@ -100,12 +111,17 @@ function checkOnce(history: ClientHistory, changes: readonly SeenChange[], repor
 }
 
 /** Every acknowledged addition of one counted once: totals are distinct, and the last lies between the certain and the possible. */
-function checkCounters(history: ClientHistory, changes: readonly SeenChange[], report: (problem: string) => void): void {
+function checkCounters(
+  history: ClientHistory,
+  changes: readonly SeenChange[],
+  report: (problem: string) => void,
+): void {
   for (const key of new Set(history.writes.filter((w) => w.kind === 'add').map((w) => w.key))) {
     const adds = history.writes.filter((w) => w.kind === 'add' && w.key === key);
     const acked = adds.filter((w) => w.state === 'acked');
     const totals = new Set(acked.map((w) => w.total));
-    if (totals.size !== acked.length) report(`${key}: ${acked.length} additions returned ${totals.size} different totals`);
+    if (totals.size !== acked.length)
+      report(`${key}: ${acked.length} additions returned ${totals.size} different totals`);
     const final = Number(changes.findLast((c) => c.key === key)?.value ?? 0);
     const possible = adds.filter((w) => w.state !== 'refused').length;
     if (final < acked.length || final > possible) {

@@ -22,7 +22,8 @@ async function main(): Promise<number> {
     say(`there is no mutant '${values.mutant}': ${mutants.join(', ')}`);
     return 2;
   }
-  const first = values.seed === undefined ? 1 + Math.floor(process.hrtime()[1] % 1_000_000_000) : positive('seed', values.seed);
+  const first =
+    values.seed === undefined ? 1 + Math.floor(process.hrtime()[1] % 1_000_000_000) : positive('seed', values.seed);
   const total = values.seed === undefined || process.argv.includes('--seeds') ? count : 1;
   const begun = process.hrtime.bigint();
   const reports: SimReport[] = [];

@@ -3,14 +3,14 @@ import { PeerEngine } from '../engine/peer-engine.js';
 import type { Logger } from '../options.js';
 import { completeNodeOptions, type MemoryNetwork, type RaftEvent, type Transport } from '@coterie/raft';
 import type { SeededRandom, VirtualTime } from '@coterie/raft/testing';
-import { SimStorage, type SimMachine } from './sim-storage.js';
+import { simStorage, type SimMachine } from './sim-storage.js';
 
 /** One run of one member's process, on the machine that outlives it. */
 export class SimMember {
   readonly name: string;
   readonly machine: SimMachine;
   readonly engine: PeerEngine;
-  readonly #storage: SimStorage;
+  readonly #abandonDisks: () => void;
   readonly #transport: Transport;
   #dead = false;
 
@@ -30,7 +30,8 @@ export class SimMember {
     this.machine = machine;
     const dead = (): boolean => this.#dead;
     const { clock, turns } = world.time.process(dead);
-    this.#storage = new SimStorage(machine, { clock, turns, time: world.time, dead, limits: world.limits });
+    const { storage, abandon } = simStorage(machine, { turns, time: world.time, dead, limits: world.limits });
+    this.#abandonDisks = abandon;
     this.#transport = world.network.transport();
     this.engine = new PeerEngine({
       name,
@@ -38,7 +39,7 @@ export class SimMember {
       url: world.peers[name]!,
       peers: world.peers,
       ports: { clock, turns, random: world.random, wall: { wallMs: () => 1_800_000_000_000 + world.time.now } },
-      storage: this.#storage,
+      storage,
       transport: this.#transport,
       options: completeNodeOptions({}),
       limits: {},
@@ -59,7 +60,7 @@ export class SimMember {
   /** The process is gone from one moment to the next. */
   die(how: 'kill' | 'power' | 'wipe'): void {
     this.#dead = true;
-    this.#storage.abandon();
+    this.#abandonDisks();
     // The sockets of a dead process break; a memory transport needs to be told.
     void this.#transport.close();
     if (how === 'kill') this.machine.kill();

@@ -57,11 +57,31 @@ export class SimNemesis {
   #crash(): void {
     const { alive } = this.#world;
     if (alive.length === 0) return;
-    const victims = this.#random.chance(0.1) ? alive : [this.#random.pick(alive)];
-    for (const { name } of victims) {
-      this.#world.die(name, this.#random.chance(0.6) ? 'power' : 'kill');
-      this.#bootLater(name);
+    if (this.#random.chance(0.3)) {
+      this.#blackout();
+      return;
     }
+    const { name } = this.#random.pick(alive);
+    this.#world.die(name, this.#random.chance(0.6) ? 'power' : 'kill');
+    this.#bootLater(name);
+  }
+
+  /**
+   * The power of the whole room, after the disks have begun to stall: the one fault in which what was acknowledged lives on synced
+   * disks alone.
+   */
+  #blackout(): void {
+    const { machines, time } = this.#world;
+    const slowness = this.#random.pick([1, 100, 2000]);
+    for (const machine of machines.values()) machine.slowness = slowness;
+    time.schedule(this.#random.nextInt(400), () => {
+      for (const machine of machines.values()) machine.slowness = 1;
+      if (this.#stopped) return;
+      for (const { name } of this.#world.alive) {
+        this.#world.die(name, 'power');
+        this.#bootLater(name);
+      }
+    });
   }
 
   /** A disk is lost for good. One at a time, and only while everybody else has what was acknowledged: a majority must keep it. */
@@ -70,7 +90,12 @@ export class SimNemesis {
     if (alive.length < names.length) return;
     const members = alive.map((member) => member.engine.replica?.node.status());
     const settled = members.every(
-      (s) => s?.leader !== undefined && s.leader !== 0 && s.conf.voters.length === names.length && s.conf.learners.length === 0 && s.conf.votersOutgoing.length === 0,
+      (s) =>
+        s?.leader !== undefined &&
+        s.leader !== 0 &&
+        s.conf.voters.length === names.length &&
+        s.conf.learners.length === 0 &&
+        s.conf.votersOutgoing.length === 0,
     );
     const applied = new Set(members.map((s) => s?.applied));
     if (!settled || applied.size > 1) return;
@@ -92,10 +117,15 @@ export class SimNemesis {
   }
 
   #slowDisk(): void {
-    const machine = this.#random.pick([...this.#world.machines.values()]);
-    this.#world.counters.slowDisks++;
-    machine.slowness = this.#random.pick([20, 500, 5000]);
-    this.#world.time.schedule(this.#random.nextInt(4000), () => (machine.slowness = 1));
+    const machines = [...this.#world.machines.values()];
+    const slow = this.#random.chance(0.3) ? machines : [this.#random.pick(machines)];
+    const slowness = this.#random.pick([20, 500, 5000]);
+    const forMs = this.#random.nextInt(4000);
+    for (const machine of slow) {
+      this.#world.counters.slowDisks++;
+      machine.slowness = slowness;
+      this.#world.time.schedule(forMs, () => (machine.slowness = 1));
+    }
   }
 
   #bootLater(name: string): void {

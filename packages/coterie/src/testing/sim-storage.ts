@@ -1,17 +1,9 @@
-import {
-  InlineWalRunner,
-  openLevelStore,
-  Wal,
-  writeFileAtomically,
-  type BackgroundFiles,
-  type FileSystem,
-  type Store,
-} from '@coterie/mvcc';
+import { InlineWalRunner } from '@coterie/mvcc';
 import { ModelOrderedStores, SimDisk, SimulatedStop } from '@coterie/mvcc/testing';
-import type { Clock, TurnScheduler } from '@coterie/raft';
+import type { TurnScheduler } from '@coterie/raft';
 import type { SeededRandom, VirtualTime } from '@coterie/raft/testing';
-import { decodeIdentity, encodeIdentity, type Identity } from '../data-dir/identity.js';
-import { logMetadata } from '../data-dir/log-metadata.js';
+import type { Identity } from '../data-dir/identity.js';
+import { PortStorage, type StoragePorts } from '../data-dir/port-storage.js';
 import type { MemberLog, PeerStorage } from '../data-dir/storage.js';
 import { AckBeforeSyncLog, NoRedoLog } from './sim-mutant-logs.js';
 import type { Mutant } from './sim-mutants.js';
@@ -84,7 +76,6 @@ export class SimMachine {
 }
 
 interface Process {
-  readonly clock: Clock;
   readonly turns: TurnScheduler;
   readonly time: VirtualTime;
   readonly dead: () => boolean;
@@ -92,85 +83,50 @@ interface Process {
 }
 
 /** What one process sees of its machine's disks: the code of production over simulated files, and nothing once the process is dead. */
-export class SimStorage implements PeerStorage {
-  readonly #machine: SimMachine;
-  readonly #process: Process;
-  readonly #files: FileSystem;
-  readonly #background: BackgroundFiles;
-  readonly #runners: InlineWalRunner[] = [];
-
-  constructor(machine: SimMachine, process: Process) {
-    this.#machine = machine;
-    this.#process = process;
-    // A promise chain of a dead process may run on for a few steps; the disk of its successor must not feel them.
-    this.#files = whileAlive(machine.disk.files, process.dead);
-    this.#background = whileAlive(machine.disk.background, process.dead);
-  }
-
-  inspect(): Identity | undefined {
-    return this.#files.exists('data/IDENTITY') ? decodeIdentity(this.#files.readFile('data/IDENTITY')) : undefined;
-  }
-
-  open(): void {
-    if (!this.#files.exists('data')) this.#files.mkdir('data');
-  }
-
-  saveIdentity(identity: Identity): void {
-    writeFileAtomically(this.#files, 'data/IDENTITY', encodeIdentity(identity));
-  }
-
-  async erase(): Promise<void> {
-    eraseTree(this.#files, 'data/wal');
-    eraseTree(this.#files, 'data/store');
-    await this.#machine.ordered.destroy('data/store');
-  }
-
-  hasLog(): boolean {
-    return this.#files.exists('data/wal');
-  }
-
-  openLog(identity: Identity): MemberLog {
-    const { time, dead, limits } = this.#process;
-    const runner = new InlineWalRunner({
-      fs: this.#files,
-      schedule: (ms, fn) =>
-        time.schedule(ms, () => {
-          if (!dead()) fn();
-        }),
-      latencyMs: (step) => this.#machine.latency(step),
-    });
-    this.#runners.push(runner);
-    const wal = Wal.open({
-      dir: 'data/wal',
-      fs: this.#files,
-      runner,
-      metadata: logMetadata(identity),
-      segmentBytes: limits.segmentBytes,
-    });
-    if (this.#machine.mutant === 'ack-before-sync') return new AckBeforeSyncLog(wal, this.#process.turns);
-    if (this.#machine.mutant === 'no-redo') return new NoRedoLog(wal);
-    return wal;
-  }
-
-  openStore(minAppliedIndex: number): Promise<Store> {
-    const { limits, turns } = this.#process;
-    return openLevelStore({
-      directory: 'data/store',
-      files: this.#files,
-      background: this.#background,
-      ordered: this.#machine.ordered,
+export function simStorage(machine: SimMachine, process: Process): { readonly storage: PeerStorage; abandon(): void } {
+  const { time, turns, dead, limits } = process;
+  const runners: InlineWalRunner[] = [];
+  // A promise chain of a dead process may run on for a few steps; the disk of its successor must not feel them.
+  const files = whileAlive(machine.disk.files, dead);
+  const newRunner = (): InlineWalRunner => {
+    const later = (ms: number, fn: () => void): void => time.schedule(ms, () => (dead() ? undefined : fn()));
+    const runner = new InlineWalRunner({ fs: files, schedule: later, latencyMs: (step) => machine.latency(step) });
+    runners.push(runner);
+    return runner;
+  };
+  const storage = new MutableStorage(
+    {
+      dir: 'data',
+      files,
+      background: whileAlive(machine.disk.background, dead),
+      ordered: machine.ordered,
+      newRunner,
       defer: (fn) => turns.defer(fn),
-      minAppliedIndex,
-      limits: { checkpointBytes: limits.checkpointBytes, segmentBytes: limits.segmentBytes, sliceRecords: 16, recentBytes: 4096 },
-    });
+      segmentBytes: limits.segmentBytes,
+      storeLimits: { ...limits, sliceRecords: 16, recentBytes: 4096 },
+    },
+    machine.mutant,
+    turns,
+  );
+  return { storage, abandon: () => runners.forEach((runner) => runner.abandon()) };
+}
+
+/** Puts a mutant between the log and its driver. */
+class MutableStorage extends PortStorage {
+  readonly #mutant: Mutant | undefined;
+  readonly #turns: TurnScheduler;
+
+  constructor(ports: StoragePorts, mutant: Mutant | undefined, turns: TurnScheduler) {
+    super(ports);
+    this.#mutant = mutant;
+    this.#turns = turns;
   }
 
-  release(): void {
-    this.abandon();
-  }
-
-  abandon(): void {
-    for (const runner of this.#runners) runner.abandon();
+  override openLog(identity: Identity): MemberLog {
+    const log = super.openLog(identity);
+    if (this.#mutant === 'ack-before-sync') return new AckBeforeSyncLog(log, this.#turns);
+    if (this.#mutant === 'no-redo') return new NoRedoLog(log);
+    return log;
   }
 }
 
@@ -185,22 +141,4 @@ function whileAlive<T extends object>(port: T, dead: () => boolean): T {
       };
     },
   });
-}
-
-function eraseTree(files: FileSystem, path: string): void {
-  if (!files.exists(path)) return;
-  for (const name of files.readdir(path)) {
-    const child = `${path}/${name}`;
-    if (isDirectory(files, child)) eraseTree(files, child);
-    else files.unlink(child);
-  }
-}
-
-function isDirectory(files: FileSystem, path: string): boolean {
-  try {
-    files.readdir(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -49,7 +49,10 @@ export class SimWorld {
     this.links = linkIds(this.peers);
     this.checks = new SafetyChecks((problem) => this.report(problem));
     // Tiny ones, so that a short run turns segments over, makes checkpoints, releases the log and sends snapshots.
-    this.limits = { checkpointBytes: this.random.pick([8, 32, 128]) * 1024, segmentBytes: this.random.pick([4, 16, 64]) * 1024 };
+    this.limits = {
+      checkpointBytes: this.random.pick([8, 32, 128]) * 1024,
+      segmentBytes: this.random.pick([4, 16, 64]) * 1024,
+    };
     for (const name of names) this.machines.set(name, new SimMachine(this.time, this.random, mutant));
   }
 
@@ -109,7 +112,9 @@ export class SimWorld {
   }
 
   #onEvent(member: SimMember, event: RaftEvent): void {
-    this.note(`${member.name} ${event.type} ${'index' in event ? event.index : ''}${event.type === 'role' ? `${event.role}${event.term}` : ''}`);
+    this.note(
+      `${member.name} ${event.type} ${'index' in event ? event.index : ''}${event.type === 'role' ? `${event.role}${event.term}` : ''}`,
+    );
     if (event.type === 'failed') this.report(`${member.name} stopped itself: ${event.error.message}`);
     if (event.type === 'conf') this.counters.confChanges++;
     if (event.type === 'snapshot' && event.action === 'installed') this.counters.snapshots++;

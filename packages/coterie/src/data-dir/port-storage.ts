@@ -1,0 +1,127 @@
+import { CoterieError } from '@coterie/errors';
+import {
+  openLevelStore,
+  Wal,
+  writeFileAtomically,
+  type BackgroundFiles,
+  type FileSystem,
+  type OrderedStores,
+  type Store,
+  type StoreLimits,
+  type WalRunner,
+} from '@coterie/mvcc';
+import { decodeIdentity, encodeIdentity, type Identity } from './identity.js';
+import type { DataDirLock } from './lock.js';
+import { logMetadata } from './log-metadata.js';
+import type { MemberLog, PeerStorage } from './storage.js';
+
+/** The disks that a {@link PortStorage} stands on. */
+export interface StoragePorts {
+  readonly dir: string;
+  readonly files: FileSystem;
+  readonly background: BackgroundFiles;
+  readonly ordered: OrderedStores;
+  /** One for each log that is opened. */
+  readonly newRunner: () => WalRunner;
+  readonly defer: (fn: () => void) => void;
+  /** Size of a log segment. Default: the log's own. */
+  readonly segmentBytes?: number;
+  readonly storeLimits?: Partial<StoreLimits>;
+  /** Who may use the directory. Left out: nobody else can. */
+  readonly lock?: { check(dir: string): void; take(dir: string): DataDirLock };
+}
+
+/**
+ * A data directory over the file ports: a real disk, memory, or a simulated disk.
+ *
+ * ```
+ * LOCK       who uses it
+ * IDENTITY   who it is
+ * wal/       the log, written by a thread of its own
+ * store/     the checkpoints
+ * ```
+ */
+export class PortStorage implements PeerStorage {
+  readonly #ports: StoragePorts;
+  #lock: DataDirLock | undefined;
+
+  constructor(ports: StoragePorts) {
+    this.#ports = ports;
+  }
+
+  inspect(): Identity | undefined {
+    const { dir, files, lock } = this.#ports;
+    if (!files.exists(dir)) return undefined;
+    lock?.check(dir);
+    if (files.exists(this.#path('IDENTITY'))) return decodeIdentity(files.readFile(this.#path('IDENTITY')));
+    // Without an identity nothing here is ours, unless it was lost: then what stands here must not be taken for an empty directory.
+    if (files.exists(this.#path('wal')) || files.exists(this.#path('store'))) {
+      throw new CoterieError('ERR_CORRUPT', { message: `${dir} holds a log or a store and no IDENTITY` });
+    }
+    return undefined;
+  }
+
+  open(): void {
+    const { dir, files, lock } = this.#ports;
+    files.mkdir(dir);
+    this.#lock = lock?.take(dir);
+  }
+
+  saveIdentity(identity: Identity): void {
+    writeFileAtomically(this.#ports.files, this.#path('IDENTITY'), encodeIdentity(identity));
+  }
+
+  async erase(): Promise<void> {
+    const { files, ordered } = this.#ports;
+    if (files.exists(this.#path('wal'))) {
+      for (const name of files.readdir(this.#path('wal'))) files.unlink(`${this.#path('wal')}/${name}`);
+    }
+    await ordered.destroy(this.#path('store'));
+  }
+
+  hasLog(): boolean {
+    return this.#ports.files.exists(this.#path('wal'));
+  }
+
+  openLog(identity: Identity): MemberLog {
+    const { files, newRunner, segmentBytes } = this.#ports;
+    return Wal.open({
+      dir: this.#path('wal'),
+      fs: files,
+      runner: newRunner(),
+      metadata: logMetadata(identity),
+      // A member without its log has lost what it voted: it must not begin an empty one.
+      create: identity.memberId === undefined || !this.#isMember(identity),
+      ...(segmentBytes === undefined ? {} : { segmentBytes }),
+    });
+  }
+
+  openStore(minAppliedIndex: number): Promise<Store> {
+    const { files, background, ordered, defer, storeLimits } = this.#ports;
+    return openLevelStore({
+      directory: this.#path('store'),
+      files,
+      background,
+      ordered,
+      defer,
+      minAppliedIndex,
+      ...(storeLimits === undefined ? {} : { limits: storeLimits }),
+    });
+  }
+
+  release(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  /** Whether the directory says already that it is this member: the log was made before it said so. */
+  #isMember(identity: Identity): boolean {
+    const { files } = this.#ports;
+    if (!files.exists(this.#path('IDENTITY'))) return false;
+    return decodeIdentity(files.readFile(this.#path('IDENTITY'))).memberId === identity.memberId;
+  }
+
+  #path(name: string): string {
+    return `${this.#ports.dir}/${name}`;
+  }
+}
