@@ -1,6 +1,7 @@
 // A process with one peer in it, told over its IPC channel what to do. It runs what is built, as an application would.
 // What goes wrong inside a call is its answer; anything else ends the process with a code, and the test that started it fails.
 import { CoterieError, openPeer } from 'coterie';
+import { setImmediate } from 'node:timers';
 
 /** @type {import('coterie').Peer | undefined} */
 let open;
@@ -27,14 +28,18 @@ const calls = {
   diagnostics: async () => peer().diagnostics(),
   put: async (key, value, opts) => peer().put(key, value, opts),
   get: async (key, opts) => (await peer().get(key, opts)) ?? null,
-  /** All keys below a prefix in pages, as [key, value, modRevision]. */
+  /** All keys below a prefix ('' for all) in pages, as [key, value, modRevision]. */
   entries: async (prefix, opts) => {
     const found = [];
-    for (let gt = prefix; ;) {
-      const { entries, more } = await peer().range({ prefix, gt }, { limit: 2000, ...opts });
-      for (const { key, value, modRevision } of entries) found.push([key, value, modRevision]);
-      if (!more) return found;
-      gt = entries[entries.length - 1]?.key;
+    /** @type {string | undefined} */
+    let gt;
+    for (;;) {
+      const range = prefix !== '' ? { prefix, gt } : gt === undefined ? { all: true } : { gt };
+      /** @type {import('coterie').RangeResult<import('coterie').Entry>} */
+      const page = await peer().range(/** @type {any} */ (range), { limit: 2000, ...opts });
+      for (const { key, value, modRevision } of page.entries) found.push([key, value, modRevision]);
+      if (!page.more) return found;
+      gt = page.entries.at(-1)?.key;
     }
   },
   /** Puts `prefix` + 0 … count - 1, so many at once; the revisions in the order of the keys. */

@@ -100,7 +100,9 @@ export class PeerCluster implements AsyncDisposable {
   /** The name of the peer that leads, seen by itself, in the latest term. */
   leader(): Promise<string> {
     return until('a leader', async () => {
-      const all = await Promise.all([...this.#processes.keys()].map((name) => this.status(name).catch(() => undefined)));
+      const all = await Promise.all(
+        [...this.#processes.keys()].map((name) => this.status(name).catch(() => undefined)),
+      );
       const known = all.filter((status) => status !== undefined).sort((a, b) => b.term - a.term);
       const leader = known.find((status) => status.role === 'leader');
       return leader !== undefined && leader.term === known[0]?.term ? leader.name : undefined;

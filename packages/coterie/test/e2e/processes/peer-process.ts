@@ -85,7 +85,7 @@ export class PeerProcess {
   call<T>(call: string, ...args: unknown[]): Promise<T> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      this.#calls.set(id, { resolve: resolve as (result: unknown) => void, reject });
+      this.#calls.set(id, { resolve: resolve, reject });
       // A channel that is gone is told by the exit as well, which rejects what is open.
       this.#child.send({ id, call, args }, (error) => {
         if (error === null) return;

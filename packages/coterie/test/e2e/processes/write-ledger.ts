@@ -42,7 +42,12 @@ export class WriteLedger {
       await sleep(pauseMs);
       const process = cluster.running.get(name);
       if (process === undefined) continue;
-      const write: Written = { key: `${writer}/${n % keysPerWriter}`, value: `${writer}:${n}`, state: 'open', revision: 0 };
+      const write: Written = {
+        key: `${writer}/${n % keysPerWriter}`,
+        value: `${writer}:${n}`,
+        state: 'open',
+        revision: 0,
+      };
       this.writes.push(write);
       try {
         write.revision = (await process.call<{ revision: number }>('put', write.key, write.value)).revision;
@@ -55,11 +60,13 @@ export class WriteLedger {
   }
 
   #failed(write: Written, error: unknown): void {
+    // The process has started and its peer is not open yet: nothing was asked of it.
+    const tooEarly = error instanceof RemoteError && error.message.includes('no peer is open');
     const known = error instanceof RemoteError && error.outcome === 'not-applied';
-    write.state = known ? 'refused' : 'unknown';
-    // 'no peer is open': the process has started, its peer has not.
-    if (!(error instanceof RemoteError) || error.message.includes('no peer is open')) return;
-    if (error.code === undefined || error.outcome === undefined) this.faults.push(`${error.code ?? ''} ${error.message}`);
+    write.state = known || tooEarly ? 'refused' : 'unknown';
+    if (!(error instanceof RemoteError) || tooEarly) return;
+    if (error.code === undefined || error.outcome === undefined)
+      this.faults.push(`${error.code ?? ''} ${error.message}`);
   }
 
   /**

@@ -1,0 +1,24 @@
+/** What every suite is told. */
+export interface SuiteOptions {
+  /** Short rows: to see that it runs and roughly where it stands, not to compare. */
+  readonly quick: boolean;
+  /** Where suites put their data: the disk that is measured. A fresh folder, removed at the end. */
+  readonly folder: string;
+  /** Fires on Ctrl-C. A suite then stops what it started and throws. */
+  readonly signal: AbortSignal;
+  readonly print: (line: string) => void;
+}
+
+/** One benchmark suite. `run` prints its table and gives the same as data for `--json`. */
+export interface Suite {
+  readonly summary: string;
+  run(options: SuiteOptions): Promise<object>;
+}
+
+/** Lines up columns: the first to the left, all others to the right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  const line = (row: readonly string[]): string =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
+  return rows.map((row) => line(row).trimEnd()).join('\n');
+}
