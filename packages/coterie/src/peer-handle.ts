@@ -1,4 +1,4 @@
-import { CoterieError } from '@coterie/errors';
+import { CoterieError, fromPlainError } from '@coterie/errors';
 import { callControl, KvLifecycle, KvRoot, type CallOptions, type EndlessOptions, type KvLimits } from '@coterie/mvcc';
 import type { Engine, PeerDiagnostics, PeerStatus } from './engine/engine.js';
 import type { Members, Peer, PeerClosed } from './peer.js';
@@ -34,7 +34,7 @@ export class PeerHandle extends KvRoot implements Peer {
     this.#status = parts.initial;
     this.name = parts.name;
     this.closed = parts.engine.stopped(null, {}).then(
-      (stopped) => stopped as PeerClosed,
+      ({ reason, error }): PeerClosed => (error === undefined ? { reason } : { reason, error: fromPlainError(error) }),
       () => ({ reason: 'closed' as const }),
     );
     this.members = { list: async (opts?: CallOptions) => parts.engine.members(null, callControl(opts)) };

@@ -1,4 +1,5 @@
-import type { CallControl, EngineStream, KvEngine } from '@coterie/mvcc';
+import type { PlainError } from '@coterie/errors';
+import { kvSurface, type CallControl, type EngineStream, type KvEngine, type Surface } from '@coterie/mvcc';
 
 /** What a member is in the cluster. */
 export type PeerRole = 'leader' | 'follower' | 'candidate' | 'learner';
@@ -42,6 +43,12 @@ export interface PeerDiagnostics {
   readonly compactRevision: number;
 }
 
+/** Why an engine stopped serving. */
+export interface StopReason {
+  readonly reason: 'closed' | 'removed' | 'failed';
+  readonly error?: PlainError;
+}
+
 /**
  * All that a peer asks of its engine. Data only, and nothing answers synchronously: the engine may live in another thread.
  */
@@ -55,10 +62,19 @@ export interface Engine extends KvEngine {
   /** Present status first, then the latest after each change. */
   statuses(request: null): EngineStream<PeerStatus>;
   /** Settles with the reason when the engine has stopped serving. Never rejects. */
-  stopped(
-    request: null,
-    control: CallControl,
-  ): Promise<{ readonly reason: 'closed' | 'removed' | 'failed'; readonly error?: unknown }>;
+  stopped(request: null, control: CallControl): Promise<StopReason>;
   /** Hands leadership over, then stops. Resolves within closeTimeoutMs, always. Idempotent. */
   close(request: null, control: CallControl): Promise<null>;
 }
+
+/** How the calls of an {@link Engine} cross a port. */
+export const engineSurface: Surface<Engine> = {
+  ...kvSurface,
+  ready: 'read',
+  members: 'read',
+  transferLeadership: 'write',
+  diagnostics: 'read',
+  statuses: 'stream',
+  stopped: 'read',
+  close: 'read',
+};

@@ -1,4 +1,4 @@
-import { CoterieError } from '@coterie/errors';
+import { CoterieError, toPlainError } from '@coterie/errors';
 import {
   encodeEndSession,
   type CallControl,
@@ -26,7 +26,7 @@ import { MemberTransport } from '../membership/member-transport.js';
 import type { Logger } from '../options.js';
 import { Deadlines } from './deadlines.js';
 import { deferredStream } from './deferred-stream.js';
-import type { Engine, MemberInfo, PeerDiagnostics, PeerState, PeerStatus } from './engine.js';
+import type { Engine, MemberInfo, PeerDiagnostics, PeerState, PeerStatus, StopReason } from './engine.js';
 import { HistoryKeeper, type HistoryLimits } from './history-keeper.js';
 import { Replica, type SystemPorts } from './replica.js';
 import { statusOf } from './status.js';
@@ -60,8 +60,6 @@ const logBacklogBytesMax = 32 << 20;
 const enrolMs = 200;
 const dutiesMs = 1000;
 
-type Stopped = { readonly reason: 'closed' | 'removed' | 'failed'; readonly error?: CoterieError };
-
 /**
  * The engine of one peer: first its enrolment, then its replica; and the calls of the boundary on top of it.
  */
@@ -72,8 +70,8 @@ export class PeerEngine implements Engine {
   readonly #deadlines: Deadlines;
   readonly #status: LatestValue<PeerStatus>;
   readonly #history: HistoryKeeper;
-  readonly #stopped: Promise<Stopped>;
-  #settleStopped!: (stopped: Stopped) => void;
+  readonly #stopped: Promise<StopReason>;
+  #settleStopped!: (stopped: StopReason) => void;
   #enrolment: Enrolment | undefined;
   #admission: Admission | undefined;
   #replica: Replica | undefined;
@@ -395,7 +393,7 @@ export class PeerEngine implements Engine {
     return this.#status.stream();
   }
 
-  stopped(_: null, _control: CallControl): Promise<Stopped> {
+  stopped(_: null, _control: CallControl): Promise<StopReason> {
     return this.#stopped;
   }
 
@@ -516,7 +514,7 @@ export class PeerEngine implements Engine {
     this.#replica?.halt(error);
     for (const waiter of [...this.#whenRunning]) waiter.fail(error);
     this.#publish();
-    this.#settleStopped({ reason, error });
+    this.#settleStopped({ reason, error: toPlainError(error) });
     void this.#transport.close().catch(() => undefined);
     void this.#replica?.machine.close().catch(() => undefined);
   }
