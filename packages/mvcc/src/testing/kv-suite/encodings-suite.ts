@@ -137,8 +137,9 @@ export const encodings: SuiteTests = {
   'what does not decode names its key as the view has it': async ({ kv }) => {
     const { revision } = await kv.put('p/a', 'not json');
     const json = kv.namespace('p/').withEncoding<unknown>({ value: 'json' });
-    for (const call of [json.get('a'), json.range({ all: true }), collect(json.iterate({ all: true }))]) {
-      const error = await rejection(call, 'ERR_DECODING');
+    const calls = [() => json.get('a'), () => json.range({ all: true }), () => collect(json.iterate({ all: true }))];
+    for (const call of calls) {
+      const error = await rejection(call(), 'ERR_DECODING');
       assert.deepEqual([error['key'], error['revision']], [utf8('a'), revision]);
     }
     assert.equal((await json.range({ all: true }, { keysOnly: true })).entries[0]?.key, 'a');
