@@ -36,6 +36,11 @@ export class ThreadWalRunner implements WalRunner {
     return this.#ring?.outOfSpace ?? false;
   }
 
+  /** The thread, for tests of its death. */
+  get worker(): Worker | undefined {
+    return this.#worker;
+  }
+
   start(init: WriterInit, host: WalRunnerHost): void {
     const ring = createRing();
     const { port1, port2 } = new MessageChannel();
