@@ -11,6 +11,8 @@ const compactAt = 1_024;
  */
 export class RecentChanges {
   #changes: RevisionEvents[] = [];
+  /** The bytes of each, so that letting many go at once does not look at every event again. */
+  #costs: number[] = [];
   #head = 0;
   #bytes = 0;
   #last: number;
@@ -38,7 +40,9 @@ export class RecentChanges {
     invariant(change.events.length > 0, 'a revision changes something', { revision: change.revision });
     this.#changes.push(change);
     this.#last = change.revision;
-    this.#bytes += changeBytes(change);
+    const cost = changeBytes(change);
+    this.#costs.push(cost);
+    this.#bytes += cost;
   }
 
   /** Changes in (after, through], as they are: the caller takes them in slices. */
@@ -52,7 +56,7 @@ export class RecentChanges {
     let bytes = 0;
     let at = first;
     for (; at < this.#changes.length && (at === first || bytes < maxBytes); at++) {
-      bytes += changeBytes(this.#changes[at] as RevisionEvents);
+      bytes += this.#costs[at] as number;
     }
     return this.#changes.slice(first, at);
   }
@@ -62,10 +66,11 @@ export class RecentChanges {
     for (; this.#head < this.#changes.length && this.#bytes > keepBytes; this.#head++) {
       const oldest = this.#changes[this.#head] as RevisionEvents;
       if (oldest.revision > through) break;
-      this.#bytes -= changeBytes(oldest);
+      this.#bytes -= this.#costs[this.#head] as number;
     }
     if (this.#head < compactAt && this.#head < this.#changes.length) return;
     this.#changes = this.#changes.slice(this.#head);
+    this.#costs = this.#costs.slice(this.#head);
     this.#head = 0;
   }
 

@@ -75,7 +75,12 @@ const range: KeyRange = { start: 'a', end: 'g' };
 
 async function load(limit: number): Promise<void> {
   let ready = false;
-  if (writer.store.prefetch({ keys: [], ranges: [{ range, limit }] }, () => (ready = true))) return;
+  if (
+    writer.store.prefetch({ keys: [], ranges: [{ range, limit }] }, () => {
+      ready = true;
+    })
+  )
+    return;
   await world.schedule.drain();
   expect(ready).toBe(true);
 }
@@ -112,7 +117,11 @@ test('a range that was loaded before a checkpoint is refused behind it', async (
 
 test('a range that is loaded while a checkpoint completes is not kept', async () => {
   let ready = false;
-  expect(writer.store.prefetch({ keys: ['a'], ranges: [{ range, limit: 6 }] }, () => (ready = true))).toBe(false);
+  expect(
+    writer.store.prefetch({ keys: ['a'], ranges: [{ range, limit: 6 }] }, () => {
+      ready = true;
+    }),
+  ).toBe(false);
   await Promise.resolve();
   const late = world.schedule.take();
   writer.apply([['a', undefined]]);
@@ -138,8 +147,9 @@ test('the head of a queue is found without walking over what was taken from it',
     let found = writer.store.scan(queue, 1);
     while (found === undefined) {
       writer.store.prefetch({ keys: [], ranges: [{ range: queue, limit: 1 }] }, () => undefined);
-      for (; world.schedule.size > 0 || writer.store.scan(queue, 1) === undefined; await Promise.resolve()) {
+      while (world.schedule.size > 0 || writer.store.scan(queue, 1) === undefined) {
         if (world.schedule.step()) reads++;
+        await Promise.resolve();
       }
       found = writer.store.scan(queue, 1);
     }

@@ -1,11 +1,12 @@
 import { CoterieError } from '@coterie/errors';
 import { expect, test } from 'vitest';
 import { initialState } from '../../src/store/checkpoint-record.js';
-import type { BinaryKey, KeyedRecord, KeyRange, StoreView } from '../../src/store/types.js';
+import { completion } from '../../src/store/completion.js';
+import type { BinaryKey, KeyedRecord, KeyRange, RevisionEvents, StoreView } from '../../src/store/types.js';
 import { World, Writer } from './fixture.js';
 import { NaiveModel, show, showChanges, showRecord } from './naive-model.js';
 
-const seeds = 80;
+const seeds = 40;
 const steps = 160;
 
 /** Few keys, so that they collide; neighbours that order and prefixes could confuse. */
@@ -184,38 +185,35 @@ class Life {
   }
 
   async #readChanges(alive: () => boolean): Promise<void> {
-    const { compactRevision, store } = this.writer;
+    const { compactRevision } = this.writer;
     const through = this.model.revision;
-    const first = compactRevision + this.#n(through - compactRevision + 1);
-    let from = first;
+    let from = compactRevision + this.#n(through - compactRevision + 1);
     while (from <= through && alive()) {
       const at = from;
-      let synchronous = true;
       try {
-        from = await new Promise<number>((resolve, reject) => {
-          store.changes(at, 1 + this.#n(800), (error, changes, next) => {
-            if (!synchronous) this.counts.fileReads++;
-            if (error !== undefined) {
-              reject(error);
-              return;
-            }
-            const expected = this.model.log.filter(({ revision }) => revision >= at && revision < next);
-            try {
-              expect(showChanges(changes)).toEqual(showChanges(expected));
-              // Nothing was ever changed by the first revision.
-              if (through > initialState.revision) expect(changes.length).toBeGreaterThan(0);
-              resolve(changes.length === 0 ? through + 1 : next);
-            } catch (fault) {
-              reject(fault as Error);
-            }
-          });
-          synchronous = false;
-        });
+        const { changes, next } = await this.#changes(at);
+        const expected = this.model.log.filter(({ revision }) => revision >= at && revision < next);
+        expect(showChanges(changes)).toEqual(showChanges(expected));
+        // Nothing was ever changed by the first revision.
+        if (through > initialState.revision) expect(changes.length).toBeGreaterThan(0);
+        from = changes.length === 0 ? through + 1 : next;
       } catch (error) {
         if (isCompacted(error) && this.writer.compactRevision > at) return;
         throw error;
       }
     }
+  }
+
+  #changes(from: number): Promise<{ readonly changes: readonly RevisionEvents[]; readonly next: number }> {
+    let synchronous = true;
+    const answer = completion<{ readonly changes: readonly RevisionEvents[]; readonly next: number }>((done) => {
+      this.writer.store.changes(from, 1 + this.#n(800), (error, changes, next) => {
+        if (!synchronous) this.counts.fileReads++;
+        done(error, { changes, next });
+      });
+    });
+    synchronous = false;
+    return answer;
   }
 
   async #get(alive: () => boolean): Promise<void> {
