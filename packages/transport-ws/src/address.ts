@@ -22,7 +22,7 @@ export function parsePeerAddress(address: string, insecure = false, argument = '
     url = new URL(address);
   } catch (cause) {
     throw new CoterieError('ERR_INVALID_ARGUMENT', {
-      message: `${argument}: ${String(address)} is not a URL`,
+      message: `${argument}: ${address} is not a URL`,
       argument,
       cause,
     });

@@ -1,8 +1,8 @@
 import type { Random } from '@coterie/raft';
 
 /**
- * Waits between attempts: exponential with full jitter, so that peers that lost the same member do not come back in step
- * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ * Waits between attempts: exponential with full jitter, so that peers that lost the same member do not come back in
+ * step (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  */
 export class Backoff {
   readonly #baseMs: number;

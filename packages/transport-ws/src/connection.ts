@@ -65,8 +65,9 @@ export class Connection {
   /**
    * One beat of the heart: asks for a sign of life and counts those that did not come.
    *
-   * Beats are counted, not milliseconds: after a stall of this process's own event loop, one late beat is one beat, and what the peer
-   * sent meanwhile is read before the next. Data that the peer still takes count too: behind a long backlog a pong comes late.
+   * Beats are counted, not milliseconds: after a stall of this process's own event loop, one late beat is one beat, and
+   * what the peer sent meanwhile is read before the next. Data that the peer still takes count too: behind a long
+   * backlog a pong comes late.
    */
   beat(missesMax: number): void {
     if (!this.open) return;

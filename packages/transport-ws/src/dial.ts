@@ -27,16 +27,17 @@ export class DialError extends Error {
 }
 
 /**
- * Masks nothing. RFC 6455 §5.3 masks what clients send so that a page cannot make a browser write chosen bytes through a proxy that
- * mistakes them for HTTP; no page chooses the framing here, and a zero mask saves a copy and a pass over every payload byte.
+ * Masks nothing. RFC 6455 §5.3 masks what clients send so that a page cannot make a browser write chosen bytes through
+ * a proxy that mistakes them for HTTP; no page chooses the framing here, and a zero mask saves a copy and a pass over
+ * every payload byte.
  */
 const noMask = (mask: Buffer): void => void mask.fill(0);
 
 /**
  * Connects, says who calls and waits for the answer, all within `connectTimeoutMs`.
  *
- * The listener must not speak after its welcome until it is spoken to: between the welcome and the caller's first listener nothing is
- * heard. Both lanes keep to that.
+ * The listener must not speak after its welcome until it is spoken to: between the welcome and the caller's first
+ * listener nothing is heard. Both lanes keep to that.
  *
  * @throws DialError
  */

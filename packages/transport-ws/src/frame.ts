@@ -32,7 +32,8 @@ const entryKinds = ['normal', 'conf', 'empty'] as const satisfies readonly Entry
 const entryKindNumbers = new Map<Entry['kind'], number>(entryKinds.map((kind, i) => [kind, i]));
 
 const packr = new Packr({ useRecords: false, moreTypes: false });
-// Large frames get a buffer of their own size: msgpackr grows its target by doubling and copying, and would keep the large one.
+// Large frames get a buffer of their own size: msgpackr grows its target by doubling and copying, and would keep the
+// large one.
 const largePackr = new Packr({ useRecords: false, moreTypes: false });
 const nothing = Buffer.allocUnsafeSlow(64);
 const largeBytes = 4 << 10;
@@ -49,7 +50,8 @@ export function packedBytesMax(message: Message): number {
 }
 
 /**
- * Encodes all messages of one turn for one peer as one frame: msgpackr positional arrays, no field names, entry data as it is.
+ * Encodes all messages of one turn for one peer as one frame: msgpackr positional arrays, no field names, entry data as
+ * it is.
  *
  * The bytes are the caller's own, to send as they are. An empty list gives a valid frame.
  */
@@ -70,8 +72,8 @@ export function encodeMessages(messages: readonly Message[]): Uint8Array {
 /**
  * Decodes a frame of {@link encodeMessages} and checks all of it: size, shape, types and ranges.
  *
- * The messages are new plain objects. Entry data are views of `frame`: whoever keeps a small one for long copies it, so that it does not
- * hold the whole frame in memory.
+ * The messages are new plain objects. Entry data are views of `frame`: whoever keeps a small one for long copies it, so
+ * that it does not hold the whole frame in memory.
  *
  * @param limits `maxBytes`: the longest frame taken, default 64 MiB
  * @throws CoterieError ERR_PROTOCOL; never anything else, whatever the bytes

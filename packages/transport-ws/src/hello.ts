@@ -112,7 +112,10 @@ export type Verdict =
   | { readonly ok: true; readonly peer: TransportPeer; readonly lane: Lane }
   | { readonly ok: false; readonly code: CloseCode; readonly reason: string };
 
-/** Whether we talk to the sender of this hello. Reasons go over the wire: they name nothing that the sender did not say itself. */
+/**
+ * Whether we talk to the sender of this hello. Reasons go over the wire: they name nothing that the sender did not say
+ * itself.
+ */
 export function judgeHello(hello: Hello, judge: HelloJudge): Verdict {
   const no = (code: CloseCode, reason: string): Verdict => ({ ok: false, code, reason });
   if (hello.version !== protocolVersion)

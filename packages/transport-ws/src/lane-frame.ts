@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer';
 import { malformed } from './strict-reader.js';
 
 /**
- * First byte of a frame of opaque bytes. MessagePack never uses 0xc1, so it cannot begin a frame of messages, and those go out exactly
- * as `encodeMessages` makes them.
+ * First byte of a frame of opaque bytes. MessagePack never uses 0xc1, so it cannot begin a frame of messages, and those
+ * go out exactly as `encodeMessages` makes them.
  */
 const bytesMark = 0xc1;
 

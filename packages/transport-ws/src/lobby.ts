@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 /**
  * Those who have connected and not yet said who they are: few, and not for long.
  *
- * A port that anybody on the machine can reach must not let strangers pile up sockets, whether they speak HTTP slowly or not at all.
+ * A port that anybody on the machine can reach must not let strangers pile up sockets, whether they speak HTTP slowly
+ * or not at all.
  */
 export class Lobby {
   readonly #max: number;

@@ -25,7 +25,9 @@ export interface ListenOnPort {
   readonly tls?: TlsServerOptions | undefined;
 }
 
-/** The application's own server: upgrades on `path` come here alone, all others go to the application's listeners alone. */
+/**
+ * The application's own server: upgrades on `path` come here alone, all others go to the application's listeners alone.
+ */
 export interface AttachToServer {
   readonly server: HttpServer | HttpsServer;
   readonly path: string;
@@ -63,6 +65,7 @@ export interface WsTransportLimits {
   readonly snapshotAttempts: number;
 }
 
+/** What a `WsTransport` is made from; only `listen` is required. */
 export interface WsTransportOptions {
   readonly listen: ListenOnPort | AttachToServer;
   /** For dialling `wss:` peers: certificates, as for `tls.connect`. */

@@ -10,7 +10,8 @@ const maxMessagesPerRun = 16_384;
 /**
  * Gathers what one turn of the event loop sends to one peer.
  *
- * Order is kept: neighbours of one kind share a frame, a change of kind begins a new one. A frame that would exceed the limit is split.
+ * Order is kept: neighbours of one kind share a frame, a change of kind begins a new one. A frame that would exceed the
+ * limit is split.
  */
 export class Outbox {
   readonly #maxFrameBytes: number;

@@ -18,14 +18,15 @@ export interface LinkHost {
   unreachable(id: number, reason: UnreachableReason): void;
 }
 
+/** Of the connection on which we send: being dialled, up, between two dials, or ended for good. */
 export type LinkState = 'connecting' | 'connected' | 'waiting' | 'closed';
 
 /**
  * The connection on which we send to one peer.
  *
- * Each side dials the connection that it sends on, so a pair has two. Nothing has to be agreed: two simultaneous dials are the normal
- * case and not a conflict, each side has its own backoff and its own signs of life, and a follower whose leader died learns it from its
- * own dial being refused. The price is a second socket a pair.
+ * Each side dials the connection that it sends on, so a pair has two. Nothing has to be agreed: two simultaneous dials
+ * are the normal case and not a conflict, each side has its own backoff and its own signs of life, and a follower whose
+ * leader died learns it from its own dial being refused. The price is a second socket a pair.
  */
 export class PeerLink {
   readonly peer: TransportPeer;
@@ -104,7 +105,10 @@ export class PeerLink {
     return this.backlogBytes <= this.#host.limits.highWaterBytes;
   }
 
-  /** At the end of this callback: the driver sends once a turn, but commands forwarded one by one meet here and share a frame. */
+  /**
+   * At the end of this callback: the driver sends once a turn, but commands forwarded one by one meet here and share a
+   * frame.
+   */
   #flushLater(): void {
     if (this.#flushing || !this.#keeps) return;
     this.#flushing = true;
@@ -160,12 +164,9 @@ export class PeerLink {
     if (this.#state === 'closed') return;
     this.#forget();
     // A peer that stays away is one line in the log, not one a second.
-    const log = this.#lastFailure === error.message ? this.#host.logger.debug : this.#host.logger.warn;
-    log.call(
-      this.#host.logger,
-      { peer: this.peer.name, address: this.peer.address, error: error.message },
-      'cannot connect',
-    );
+    const level = this.#lastFailure === error.message ? 'debug' : 'warn';
+    const { name, address } = this.peer;
+    this.#host.logger[level]({ peer: name, address, error: error.message }, 'cannot connect');
     this.#lastFailure = error.message;
     this.#wait();
     this.#host.unreachable(this.peer.id, error.reason);
@@ -177,7 +178,8 @@ export class PeerLink {
     if (this.#state === 'closed') return;
     this.#forget();
     this.#host.logger.warn({ peer: this.peer.name, why }, 'connection lost');
-    // At once after a connection that was good: whether the process behind it lives decides how fast a new leader is sought.
+    // At once after a connection that was good: whether the process behind it lives decides how fast a new leader is
+    // sought.
     if (this.#proven) this.open();
     else this.#wait();
     this.#host.unreachable(this.peer.id, 'lost');

@@ -55,7 +55,9 @@ export class PeerLinks {
     return this.#outgoing.get(id);
   }
 
-  /** A peer has dialled. Its older connection is replaced: from here a peer that came back looks like one that has two. */
+  /**
+   * A peer has dialled. Its older connection is replaced: from here a peer that came back looks like one that has two.
+   */
   accept(peer: TransportPeer, ws: WebSocket): void {
     const connection: Connection = new Connection(ws, {
       message: (frame) => {

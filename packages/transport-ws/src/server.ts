@@ -26,7 +26,10 @@ export interface ServerHost {
 /** WebSocket framing may need this much more than the hello itself, its handshake not counted. */
 const helloSlackBytes = 1 << 10;
 
-/** Takes connections on a port of its own or on a path of the application's server, and lets in those whose hello is in order. */
+/**
+ * Takes connections on a port of its own or on a path of the application's server, and lets in those whose hello is in
+ * order.
+ */
 export class PeerServer {
   readonly #host: ServerHost;
   readonly #lobby: Lobby;
@@ -124,7 +127,8 @@ export class PeerServer {
       else refuseUpgrade(socket, 404, 'nothing to upgrade to here');
     });
     server.on('connection', (socket: Socket) => this.#host.sockets.track(socket));
-    // With TLS, what waits in the lobby is the socket after its handshake; the time before is bounded by handshakeTimeout.
+    // With TLS, what waits in the lobby is the socket after its handshake; the time before is bounded by
+    // handshakeTimeout.
     server.on(listen.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       if (!this.#lobby.enter(socket)) socket.destroy();
     });
@@ -150,7 +154,8 @@ export class PeerServer {
   }
 
   #refusal(request: IncomingMessage): string | undefined {
-    // Any page in a browser on this machine can open sockets to loopback; only a browser sends Origin, and none of ours runs in one.
+    // Any page in a browser on this machine can open sockets to loopback; only a browser sends Origin, and none of ours
+    // runs in one.
     if (request.headers.origin !== undefined) return 'browsers are not served';
     const remote = request.socket.remoteAddress ?? '';
     // An application's server may be bound to the world although nobody here proves who he is.

@@ -36,7 +36,9 @@ export class SnapshotLane {
     }
   }
 
-  /** A new transfer of a peer replaces its older one: the older connection is what a broken one looks like from here. */
+  /**
+   * A new transfer of a peer replaces its older one: the older connection is what a broken one looks like from here.
+   */
   receive(peer: TransportPeer, ws: WebSocket): void {
     const older = this.#receiving.get(peer.id);
     older?.stop('replaced by a newer transfer');
@@ -53,7 +55,10 @@ export class SnapshotLane {
     this.#receiving.get(id)?.stop('no longer listed');
   }
 
-  /** Ends everything. Resolves when no sink and no source is in use any more; the caller bounds the wait for a stuck disk. */
+  /**
+   * Ends everything. Resolves when no sink and no source is in use any more; the caller bounds the wait for a stuck
+   * disk.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     for (const stop of this.#sending.values()) stop.abort();

@@ -31,8 +31,8 @@ const maxNotes = 2 * maxChunksOnTheWay;
 /**
  * Sends one snapshot on a connection of its own, so that no heartbeat waits behind it.
  *
- * What is on the way is bounded by the receiver's window, counted in bytes that its sink has written. When a connection breaks after some
- * progress, a new one goes on where the new sink stands.
+ * What is on the way is bounded by the receiver's window, counted in bytes that its sink has written. When a connection
+ * breaks after some progress, a new one goes on where the new sink stands.
  *
  * @returns whether the receiver has committed it
  */
@@ -140,7 +140,10 @@ class Trip {
     this.#chunksOnTheWay--;
   }
 
-  /** An abort waits for the read under way: the caller closes the source next, and a closed file's descriptor may be another's. */
+  /**
+   * An abort waits for the read under way: the caller closes the source next, and a closed file's descriptor may be
+   * another's.
+   */
   async #read(offset: number, length: number): Promise<Uint8Array> {
     let chunk: Uint8Array;
     try {

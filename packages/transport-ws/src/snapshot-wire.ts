@@ -96,7 +96,8 @@ function decodeChunk(frame: Buffer, maxChunkBytes: number): SenderNote {
   const length = frame.length - chunkHeadBytes;
   if (length < 1 || length > maxChunkBytes) malformed(`a chunk of ${length} bytes`);
   const data = new Uint8Array(frame.buffer, frame.byteOffset + chunkHeadBytes, length);
-  // TCP's own 16-bit sum lets about one error in 65,536 pass (Stone and Partridge, SIGCOMM 2000); a snapshot is many packets.
+  // TCP's own 16-bit sum lets about one error in 65,536 pass (Stone and Partridge, SIGCOMM 2000); a snapshot is many
+  // packets.
   if (crc32(data) !== frame.readUInt32BE(1)) malformed('a chunk whose checksum does not match');
   return { type: 'chunk', data };
 }

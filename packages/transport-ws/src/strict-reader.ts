@@ -11,11 +11,14 @@ export function malformed(what: string, cause?: unknown): never {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads the part of MessagePack that our frames use, and refuses the rest: arrays, non-negative safe integers, booleans, nil, bin, str.
+ * Reads the part of MessagePack that our frames use, and refuses the rest: arrays, non-negative safe integers,
+ * booleans, nil, bin, str.
  *
- * What msgpackr packs is read here and not by msgpackr, because these bytes come from others: a general decoder builds whatever the
- * bytes ask for (dates, regular expressions, errors, and the classes that the application registered for the whole process with
- * `addExtension`) before anybody can look at it. Here nothing is allocated that the frame's own length does not pay for.
+ * What msgpackr packs is read here and not by msgpackr, because these bytes come from others: a general decoder builds
+ * whatever the bytes ask for (dates, regular expressions, errors, and the classes that the application registered for
+ * the whole process with
+ * `addExtension`) before anybody can look at it. Here nothing is allocated that the frame's own length does not pay
+ * for.
  */
 export class StrictReader {
   readonly #bytes: Buffer;
@@ -68,7 +71,10 @@ export class StrictReader {
     return true;
   }
 
-  /** A view of the frame, not a copy. A plain Uint8Array: `slice` of a Buffer would be a view again and surprise whoever wants a copy. */
+  /**
+   * A view of the frame, not a copy. A plain Uint8Array: `slice` of a Buffer would be a view again and surprise whoever
+   * wants a copy.
+   */
   bin(): Uint8Array {
     const token = this.#token();
     let length: number;

@@ -13,15 +13,17 @@ export function upgradePath(request: IncomingMessage): string {
 /**
  * Takes the upgrades on one path away from everybody else on an application's server.
  *
- * A listener alone cannot: `upgrade` goes to all listeners, and a `ws` server beside us would answer on the same socket (it throws when
- * it notices). So the server's own `emit` is wrapped for this one event and path. The listener is still needed: without any, Node
- * treats an upgrade as a plain request (https://nodejs.org/api/http.html#event-upgrade); it refuses what nobody else listens for.
+ * A listener alone cannot: `upgrade` goes to all listeners, and a `ws` server beside us would answer on the same socket
+ * (it throws when it notices). So the server's own `emit` is wrapped for this one event and path. The listener is still
+ * needed: without any, Node treats an upgrade as a plain request (https://nodejs.org/api/http.html#event-upgrade); it
+ * refuses what nobody else listens for.
  *
  * @returns what gives everything back
  */
 export function attachUpgradeGate(server: HttpServer | HttpsServer, path: string, onUpgrade: OnUpgrade): () => void {
   let attached = true;
   const target = server as HttpServer;
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- put back as it was, applied to its own server
   const emitBefore = target.emit;
   const ownBefore = Object.hasOwn(target, 'emit');
 

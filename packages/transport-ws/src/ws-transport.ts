@@ -30,9 +30,9 @@ interface Running {
 /**
  * Raft messages over WebSockets: one binary frame a peer and turn, snapshots on connections of their own.
  *
- * Every buffer, wait and number of connections is bounded ({@link WsTransportOptions.limits}). No fault of a socket or a peer throws, and
- * none ends the process: links come back by themselves, and `onUnreachable` tells when one is down. Nothing is sent twice by itself, so
- * what was on the way when a connection broke is lost; Raft repeats what matters.
+ * Every buffer, wait and number of connections is bounded ({@link WsTransportOptions.limits}). No fault of a socket or
+ * a peer throws, and none ends the process: links come back by themselves, and `onUnreachable` tells when one is down.
+ * Nothing is sent twice by itself, so what was on the way when a connection broke is lost; Raft repeats what matters.
  */
 export class WsTransport implements Transport {
   readonly #options: CompleteOptions;
@@ -51,8 +51,8 @@ export class WsTransport implements Transport {
   /**
    * Binds, and dials the peers set so far.
    *
-   * @throws CoterieError ERR_LISTEN when the port cannot be had, ERR_INVALID_ARGUMENT when a name is longer than 512 bytes, ERR_CLOSED when
-   *   it was closed or started before
+   * @throws CoterieError ERR_LISTEN when the port cannot be had, ERR_INVALID_ARGUMENT when a name is longer than 512
+   *   bytes, ERR_CLOSED when it was closed or started before
    */
   async start(handler: TransportHandler): Promise<void> {
     if (this.#closing !== undefined || this.#starting !== undefined) {
@@ -82,7 +82,10 @@ export class WsTransport implements Transport {
     this.#running?.links.link(to)?.sendBytes(bytes);
   }
 
-  /** One transfer to a peer at a time; a second one fails at once. On abort it waits for a read of the source that is under way. */
+  /**
+   * One transfer to a peer at a time; a second one fails at once. On abort it waits for a read of the source that is
+   * under way.
+   */
   async sendSnapshot(
     to: NodeId,
     meta: SnapshotMeta,
@@ -97,7 +100,8 @@ export class WsTransport implements Transport {
   /**
    * Who may be talked to from now on; this end itself is skipped. Changes nothing when it throws.
    *
-   * @throws CoterieError ERR_INVALID_ARGUMENT when an address is not a `ws:` or `wss:` URL, or lies beyond loopback without `insecure`
+   * @throws CoterieError ERR_INVALID_ARGUMENT when an address is not a `ws:` or `wss:` URL, or lies beyond loopback
+   *   without `insecure`
    */
   setPeers(peers: readonly TransportPeer[]): void {
     const next = new Map<NodeId, TransportPeer>();
@@ -124,8 +128,8 @@ export class WsTransport implements Transport {
   }
 
   /**
-   * Sends what was handed in, within `limits.closeGraceMs`, then ends every connection and frees the port. An application's own server
-   * stays open. Transfers under way end as `failed`.
+   * Sends what was handed in, within `limits.closeGraceMs`, then ends every connection and frees the port. An
+   * application's own server stays open. Transfers under way end as `failed`.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();

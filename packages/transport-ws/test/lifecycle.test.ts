@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { beat, open, openPair, pause, quick, until } from './ends.js';
 
-/** Runs a program against the built package in a process of its own, to its own end: whatever holds it up would hang here. */
+/**
+ * Runs a program against the built package in a process of its own, to its own end: whatever holds it up would hang
+ * here.
+ */
 async function run(program: string): Promise<string> {
   const cwd = fileURLToPath(new URL('..', import.meta.url));
   const args = ['--input-type=module', '--eval', `${prelude}\n${program}`];

@@ -2,7 +2,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { encodeWelcome, protocolVersion } from '../src/hello.js';
-import { beat, closeAfterwards, End, open, openPair, pause, quick, until } from './ends.js';
+import { beat, closeAfterwards, open, openPair, pause, quick, until, type End } from './ends.js';
 import { TcpProxy } from './tcp-proxy.js';
 
 const limits = quick;

@@ -11,8 +11,8 @@ export function frameSize(frame: Frame): number {
 /**
  * A deep copy, so that two members of one process never share state that one of them could change.
  *
- * A socket gives the same isolation by encoding; here a shared entry array would let a bug pass that shows only on a real network.
- * Bytes go through the constructor because `slice` of a Node Buffer is a view.
+ * A socket gives the same isolation by encoding; here a shared entry array would let a bug pass that shows only on a
+ * real network. Bytes go through the constructor because `slice` of a Node Buffer is a view.
  */
 export function copyFrame(frame: Frame): Frame {
   if ('bytes' in frame) return { bytes: new Uint8Array(frame.bytes) };

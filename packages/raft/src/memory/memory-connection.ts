@@ -6,7 +6,8 @@ interface Travelling {
 /**
  * One direction of one connection: delivers in the order of sending, whatever the scheduler does.
  *
- * A frame whose time has come waits for older ones, as the bytes of a TCP stream do; order across connections is not kept.
+ * A frame whose time has come waits for older ones, as the bytes of a TCP stream do; order across connections is not
+ * kept.
  */
 export class MemoryConnection {
   readonly #travelling: Travelling[] = [];

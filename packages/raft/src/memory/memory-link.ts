@@ -13,7 +13,9 @@ export interface LinkHost {
   schedule(delayMs: number, fn: () => void): void;
 }
 
-/** A chance with a resolution of one in a million; nothing is drawn for 0, so that a fault switched off leaves no trace. */
+/**
+ * A chance with a resolution of one in a million; nothing is drawn for 0, so that a fault switched off leaves no trace.
+ */
 function happens(random: Random, chance: number): boolean {
   return chance > 0 && random.nextInt(1_000_000) < chance * 1_000_000;
 }

@@ -7,14 +7,18 @@ import { drawLatency, MemoryLink, type LinkHost } from './memory-link.js';
 import { carrySnapshot } from './memory-snapshot.js';
 import { MemoryTransport } from './memory-transport.js';
 import { changeFaults, newCounters, type NetworkCounters, type NetworkFaults } from './network-faults.js';
+import { scheduleOnEventLoop, systemRandom } from './system-network.js';
 
+/** What drives a {@link MemoryNetwork} and what it does to its traffic. */
 export interface MemoryNetworkOptions {
   /**
-   * Runs `fn` after `delayMs`. Default: `setImmediate` without a delay, a timer that does not hold the process with one. A simulator
-   * gives its virtual time.
+   * Runs `fn` after `delayMs`. Default: `setImmediate` without a delay, a timer that does not hold the process with
+   * one. A simulator gives its virtual time.
    */
   readonly schedule?: ((delayMs: number, fn: () => void) => void) | undefined;
-  /** Default: `Math.random`. With a seeded one and a deterministic scheduler the same calls give the same deliveries. */
+  /**
+   * Default: `Math.random`. With a seeded one and a deterministic scheduler the same calls give the same deliveries.
+   */
   readonly random?: Random | undefined;
   readonly faults?: Partial<NetworkFaults> | undefined;
   /** Frames on the way from one member to another; more are dropped and reported as `overflow`. Default 10,000. */
@@ -36,7 +40,8 @@ interface NetworkLink {
 /**
  * Many transports in one process, joined by a network that can be slow, lose, repeat, reorder and cut.
  *
- * A connection never reorders; a new connection may overtake an old one. Delivery never happens inside the sender's call.
+ * A connection never reorders; a new connection may overtake an old one. Delivery never happens inside the sender's
+ * call.
  */
 export class MemoryNetwork {
   readonly counters: NetworkCounters = newCounters();
@@ -53,8 +58,8 @@ export class MemoryNetwork {
   /** @throws CoterieError ERR_INVALID_ARGUMENT */
   constructor(options: MemoryNetworkOptions = {}) {
     this.#faults = changeFaults(options.faults ?? {});
-    this.#schedule = options.schedule ?? scheduleHere;
-    this.#random = options.random ?? { nextInt: (n) => Math.floor(Math.random() * n) };
+    this.#schedule = options.schedule ?? scheduleOnEventLoop;
+    this.#random = options.random ?? systemRandom;
     this.#maxFrames = options.maxFrames ?? 10_000;
   }
 
@@ -67,12 +72,18 @@ export class MemoryNetwork {
     return this.#faults;
   }
 
-  /** Changes some faults; those not named stay. What is on the way keeps its time. @throws CoterieError ERR_INVALID_ARGUMENT */
+  /**
+   * Changes some faults; those not named stay. What is on the way keeps its time.
+   * @throws CoterieError ERR_INVALID_ARGUMENT
+   */
   setFaults(change: Partial<NetworkFaults>): void {
     this.#faults = changeFaults(change, this.#faults);
   }
 
-  /** Cuts one direction: nothing sent and nothing on the way arrives, and the sender is told nothing, as with a silent firewall. */
+  /**
+   * Cuts one direction: nothing sent and nothing on the way arrives, and the sender is told nothing, as with a silent
+   * firewall.
+   */
   cut(from: NodeId, to: NodeId): void {
     this.#cuts.add(way(from, to));
   }
@@ -161,7 +172,10 @@ export class MemoryNetwork {
     });
   }
 
-  /** A connection dies with the process at either end, so a restarted member never gets what was sent to its predecessor. */
+  /**
+   * A connection dies with the process at either end, so a restarted member never gets what was sent to its
+   * predecessor.
+   */
   #link(sender: MemoryNode, receiver: MemoryNode): MemoryLink {
     const key = way(sender.handler.self.id, receiver.handler.self.id);
     const known = this.#links.get(key);
@@ -191,7 +205,10 @@ export class MemoryNetwork {
     }
   }
 
-  /** Not inside the sender's call, and one at a time for each pair and reason: a busy sender is told once, not once a message. */
+  /**
+   * Not inside the sender's call, and one at a time for each pair and reason: a busy sender is told once, not once a
+   * message.
+   */
   #notify(node: MemoryNode, id: NodeId, reason: UnreachableReason): void {
     const key = `${way(node.handler.self.id, id)} ${reason}`;
     if (this.#notices.has(key)) return;
@@ -210,9 +227,4 @@ function meet(a: MemoryNode, b: MemoryNode): boolean {
 
 function way(from: NodeId, to: NodeId): string {
   return `${from} ${to}`;
-}
-
-function scheduleHere(delayMs: number, fn: () => void): void {
-  if (delayMs <= 0) setImmediate(fn);
-  else setTimeout(fn, delayMs).unref();
 }

@@ -17,7 +17,8 @@ export interface SnapshotCarriage {
 /**
  * Moves one snapshot, chunk by chunk, beside the messages.
  *
- * @returns whether the receiver committed it. On abort it returns at once; the sink is aborted as soon as what it does at that moment ends.
+ * @returns whether the receiver committed it. On abort it returns at once; the sink is aborted as soon as what it does
+ *   at that moment ends.
  */
 export async function carrySnapshot(carriage: SnapshotCarriage): Promise<boolean> {
   const receiving = new AbortController();
@@ -38,20 +39,21 @@ function whenAborted(signal: AbortSignal): Promise<false> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(false), { once: true }));
 }
 
-async function carry({ from, handler, meta, source, hop }: SnapshotCarriage, signal: AbortSignal): Promise<boolean> {
+async function carry(carriage: SnapshotCarriage, signal: AbortSignal): Promise<boolean> {
+  const { from, handler, meta, source } = carriage;
   let sink: SnapshotSink | undefined;
   let committing = false;
   try {
-    if (!(await hop()) || signal.aborted) return false;
+    if (!(await carriage.hop()) || signal.aborted) return false;
     sink = await handler.onSnapshot(from, meta, { signal });
     for (let offset = sink.offset; offset < source.size;) {
       const chunk = await source.read(offset, Math.min(chunkBytes, source.size - offset));
-      if (chunk.length === 0 || !(await hop()) || signal.aborted) return false;
+      if (chunk.length === 0 || !(await carriage.hop()) || signal.aborted) return false;
       // A copy: the source may hand out a view of something it uses again.
       await sink.write(new Uint8Array(chunk));
       offset += chunk.length;
     }
-    if (!(await hop()) || signal.aborted) return false;
+    if (!(await carriage.hop()) || signal.aborted) return false;
     committing = true;
     await sink.commit();
     return true;

@@ -24,7 +24,7 @@ export class MemoryTransport implements Transport {
     try {
       this.#network.join(node);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
     this.#node = node;
     return Promise.resolve();

@@ -8,9 +8,14 @@ export interface NetworkFaults {
   readonly maxLatencyMs: number;
   /** Chance that one message is lost. Default 0. */
   readonly loss: number;
-  /** Chance that a frame arrives a second time, on a connection of its own and therefore perhaps after newer ones. Default 0. */
+  /**
+   * Chance that a frame arrives a second time, on a connection of its own and therefore perhaps after newer ones.
+   * Default 0.
+   */
   readonly duplicate: number;
-  /** Chance that a frame opens a new connection: what follows may overtake what still travels on the old one. Default 0. */
+  /**
+   * Chance that a frame opens a new connection: what follows may overtake what still travels on the old one. Default 0.
+   */
   readonly reconnect: number;
 }
 

@@ -10,8 +10,9 @@ export interface SnapshotSource {
 /**
  * Where a received snapshot goes. `offset` is where the sender goes on.
  *
- * A transport calls `write` one at a time, and then exactly one of `commit` and `abort`, once: `abort` ends this use of the sink, and
- * whether the part received so far is kept for the next transfer of the same snapshot is the receiver's business.
+ * A transport calls `write` one at a time, and then exactly one of `commit` and `abort`, once: `abort` ends this use of
+ * the sink, and whether the part received so far is kept for the next transfer of the same snapshot is the receiver's
+ * business.
  */
 export interface SnapshotSink {
   readonly offset: number;
@@ -28,8 +29,9 @@ export interface TransportPeer {
 }
 
 /**
- * Why a peer cannot be reached: an established link broke (`lost`), the peer's host answered that nothing listens there (`refused`: the
- * process is gone), no link could be made (`unreachable`), or messages were dropped because the peer takes them too slowly (`overflow`).
+ * Why a peer cannot be reached: an established link broke (`lost`), the peer's host answered that nothing listens there
+ * (`refused`: the process is gone), no link could be made (`unreachable`), or messages were dropped because the peer
+ * takes them too slowly (`overflow`).
  */
 export type UnreachableReason = 'lost' | 'refused' | 'unreachable' | 'overflow';
 
@@ -45,7 +47,10 @@ export interface TransportHandler {
   onUnreachable(id: NodeId, reason?: UnreachableReason): void;
 }
 
-/** Carries messages between members. See `@coterie/transport-ws` for one over WebSockets, `MemoryNetwork` for one in memory. */
+/**
+ * Carries messages between members. See `@coterie/transport-ws` for one over WebSockets, `MemoryNetwork` for one in
+ * memory.
+ */
 export interface Transport {
   /** Binds and begins to accept. @throws CoterieError ERR_LISTEN when it cannot. */
   start(handler: TransportHandler): Promise<void>;

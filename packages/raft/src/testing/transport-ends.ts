@@ -9,7 +9,10 @@ export type MakeTransport = (self: TransportPeer) => Promise<Transport>;
 /** A hang margin in ms, not a claim about speed. */
 const marginMs = 10_000;
 const pollMs = 10;
-/** Another process may take the port between its choice and the start; a transport that cannot start at all fails every time. */
+/**
+ * Another process may take the port between its choice and the start; a transport that cannot start at all fails every
+ * time.
+ */
 const startAttempts = 3;
 
 let lastId = 0;
@@ -107,7 +110,9 @@ export function beat(from: TransportEnd, to: TransportPeer, context: number): Me
   return { type: 'heartbeat', group: 0, from: from.self.id, to: to.id, term: 1, commit: 0, context };
 }
 
-/** Sends until one message arrives: a transport may drop while it connects. Afterwards what was received is forgotten. */
+/**
+ * Sends until one message arrives: a transport may drop while it connects. Afterwards what was received is forgotten.
+ */
 export async function heard(from: TransportEnd, to: TransportEnd): Promise<void> {
   const before = to.beatsFrom(from).length;
   await until(`${to.self.name} hears ${from.self.name}`, () => {

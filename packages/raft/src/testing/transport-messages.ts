@@ -7,7 +7,10 @@ const kib = 1024;
 /** Long enough for a local delivery that must not happen to show itself. */
 const silenceMs = 150;
 
-/** One message of each kind, with and without its optional fields, and with the values at which encodings change their form. */
+/**
+ * One message of each kind, with and without its optional fields, and with the values at which encodings change their
+ * form.
+ */
 function everyKind(from: number, to: number): Message[] {
   const head = { group: 0, from, to, term: 300 };
   const data = Uint8Array.from({ length: 300 }, (_, i) => i & 0xff);

@@ -4,16 +4,20 @@ import * as faults from './transport-faults.js';
 import * as messages from './transport-messages.js';
 import * as snapshots from './transport-snapshots.js';
 
-/** A set of tests that any runner can run, or a plain loop: each makes what it needs and throws when a claim does not hold. */
+/**
+ * A set of tests that any runner can run, or a plain loop: each makes what it needs and throws when a claim does not
+ * hold.
+ */
 export interface Suite {
   readonly name: string;
   readonly tests: readonly { readonly name: string; run(): Promise<void> }[];
 }
 
+/** What a {@link transportSuite} asks for beyond the common ground. */
 export interface TransportSuiteOptions {
   /**
-   * `required`: a transport that never offers the receiver a snapshot fails. Default `optional`: such a transport passes, and a
-   * cluster on it cannot bring back a member that lags behind the others' logs.
+   * `required`: a transport that never offers the receiver a snapshot fails. Default `optional`: such a transport
+   * passes, and a cluster on it cannot bring back a member that lags behind the others' logs.
    */
   readonly snapshots?: 'required' | 'optional' | undefined;
 }
@@ -44,10 +48,10 @@ const cases: readonly (readonly [string, (ends: TransportEnds, snapshotsRequired
 /**
  * The conformance suite for a {@link Transport}: what raft relies on, tried on the author's own.
  *
- * @param make makes a transport that has not started, for an end whose `address` is `ws://127.0.0.1:PORT` with a free port; a
- *   transport with another scheme takes the port only, one without sockets ignores it
- * @param register a runner's `test(name, run)`. Left out, the global `test` or `it` of the runner is used if there is one; otherwise
- *   nothing is registered and the caller runs `suite.tests`
+ * @param make makes a transport that has not started, for an end whose `address` is `ws://127.0.0.1:PORT` with a free
+ *   port; a transport with another scheme takes the port only, one without sockets ignores it
+ * @param register a runner's `test(name, run)`. Left out, the global `test` or `it` of the runner is used if there is
+ *   one; otherwise nothing is registered and the caller runs `suite.tests`
  * @example
  * ```ts
  * import { test } from 'node:test';
