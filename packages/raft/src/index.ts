@@ -30,6 +30,7 @@ export type * from './ports/log-storage.js';
 export type * from './ports/observer.js';
 export type * from './ports/state-machine.js';
 export type * from './ports/transport.js';
+export { MemoryLogStorage, type MemoryLogStorageOptions } from './memory/index.js';
 export { MemoryNetwork, type MemoryNetworkOptions, type NetworkCounters, type NetworkFaults } from './memory/index.js';
 export { foundingBatch } from './node/bootstrap.js';
 export { completeNodeOptions, defaultNodeOptions, type NodeOptions } from './node/options.js';

@@ -12,6 +12,7 @@
  * for (const { run } of suite.tests) await run();
  * ```
  */
+export { logStorageSuite, type LogPlace } from './log-storage-suite.js';
 export { transportSuite, type Suite, type TransportSuiteOptions } from './transport-suite.js';
 export { SeededRandom } from './seeded-random.js';
 export { VirtualTime } from './virtual-time.js';
