@@ -9,7 +9,7 @@
  *
  * const network = new MemoryNetwork();
  * const suite = transportSuite(async () => network.transport());
- * for (const { run } of suite.tests) await run();
+ * await suite.tests[0]?.run();
  * ```
  */
 export { logStorageSuite, type LogPlace } from './log-storage-suite.js';
