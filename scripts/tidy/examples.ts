@@ -58,10 +58,17 @@ const options: ts.CompilerOptions = {
 /** Where an example would live: beside the programs in examples/, which see what an application sees. */
 const placeOf = (i: number): string => path.posix.join(root, 'examples', 'src', `documentation-example-${i}.ts`);
 
+// The programs below read the same files of the same packages, with equal options: each is parsed once.
+const disk = ts.createCompilerHost(options, true);
+const parsed = new Map<string, ts.SourceFile | undefined>();
+function sourceFileOf(...args: Parameters<ts.CompilerHost['getSourceFile']>): ts.SourceFile | undefined {
+  if (!parsed.has(args[0])) parsed.set(args[0], disk.getSourceFile(...args));
+  return parsed.get(args[0]);
+}
+
 /** One program over the sources of all packages and these texts. */
 function programOf(codes: readonly string[], more: readonly string[]): ts.Program {
   const texts = new Map(codes.map((code, i) => [placeOf(i), code]));
-  const disk = ts.createCompilerHost(options, true);
   const host: ts.CompilerHost = {
     ...disk,
     fileExists: (file) => texts.has(file) || disk.fileExists(file),
@@ -69,7 +76,7 @@ function programOf(codes: readonly string[], more: readonly string[]): ts.Progra
     getSourceFile: (file, languageOptions, ...rest) => {
       const text = texts.get(file);
       return text === undefined
-        ? disk.getSourceFile(file, languageOptions, ...rest)
+        ? sourceFileOf(file, languageOptions, ...rest)
         : ts.createSourceFile(file, text, languageOptions, true);
     },
   };
