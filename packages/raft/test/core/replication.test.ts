@@ -1,0 +1,478 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { RaftCore } from '../../src/core/core.js';
+import type { Entry, Message, Term } from '../../src/core/messages.js';
+import { bytes, confOf, initOf, logOf, ScriptedCluster, testConfig } from './scripted-cluster.js';
+
+const head = { group: 0, from: 2, to: 1 } as const;
+
+function append(term: Term, prevIndex: number, prevTerm: Term, terms: Term[], commit = 0): Message {
+  const entries = terms.map((each, i): Entry => ({
+    ...{ term: each, index: prevIndex + 1 + i, kind: 'normal' },
+    data: bytes(`${each}/${prevIndex + 1 + i}`),
+  }));
+  return { ...head, type: 'append', term, prevIndex, prevTerm, commit, entries };
+}
+
+function termsOf(core: RaftCore): Term[] {
+  const terms = [];
+  for (let index = core.firstIndex; index <= core.lastIndex; index++) terms.push(core.termAt(index) ?? -1);
+  return terms;
+}
+
+describe('replication (Raft §5.3)', () => {
+  test('a proposal leaves for everybody at once, with what comes before it', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    cluster.stallDisk(1);
+    const before = cluster.sent.length;
+    expect(cluster.core(1).propose([bytes('a')])).toEqual({ ok: true, term: 1, index: 2 });
+    cluster.drain();
+    const sent = cluster.sentOf('append', before);
+    expect(sent.map(({ to, prevIndex, prevTerm, commit }) => [to, prevIndex, prevTerm, commit])).toEqual([
+      [2, 1, 1, 1],
+      [3, 1, 1, 1],
+    ]);
+    // Both are sent the same array, so that a transport encodes it once.
+    expect(sent[0]?.entries).toBe(sent[1]?.entries);
+  });
+
+  test.each([3, 5])(
+    'an entry of %i members commits with the first majority, and everybody learns it at once',
+    (size) => {
+      const cluster = ScriptedCluster.of(size);
+      cluster.elect(1);
+      const majority = (size >> 1) + 1;
+      for (let id = majority + 1; id <= size; id++) cluster.isolate(id);
+      const index = cluster.propose(1);
+      cluster.pump();
+      for (let id = 1; id <= majority; id++) expect(cluster.core(id).commit).toBe(index);
+      cluster.isolate(majority);
+      cluster.propose(1);
+      cluster.pump();
+      expect(cluster.core(1).commit).toBe(index);
+    },
+  );
+
+  test('a leader commits by others while its own disk is still busy, and never counts itself before', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    cluster.stallDisk(1);
+    const first = cluster.propose(1);
+    cluster.pump();
+    expect(cluster.core(1).commit).toBe(first);
+    cluster.isolate(3);
+    cluster.propose(1);
+    cluster.pump();
+    expect(cluster.core(1).commit).toBe(first);
+    cluster.resumeDisk(1);
+    expect(cluster.core(1).commit).toBe(first + 1);
+  });
+
+  test('entries of one turn go into the log together, or not at all', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    expect(cluster.core(1).propose([bytes('a'), bytes('b'), bytes('c')])).toEqual({ ok: true, term: 1, index: 2 });
+    cluster.pump();
+    expect(cluster.of(3).applied.map((entry) => entry.index)).toEqual([1, 2, 3, 4]);
+    expect(() => cluster.core(1).propose([])).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }));
+  });
+
+  test('a member without the leadership refuses, and names the leader it knows', () => {
+    const cluster = ScriptedCluster.of(3);
+    expect(cluster.core(2).propose([bytes('a')])).toEqual({ ok: false, reason: 'noLeader' });
+    cluster.elect(1);
+    expect(cluster.core(2).propose([bytes('a')])).toEqual({ ok: false, reason: 'notLeader', leader: 1 });
+    cluster.core(2).forgetLeader();
+    expect(cluster.core(2).propose([bytes('a')])).toEqual({ ok: false, reason: 'noLeader' });
+  });
+
+  test('a leader takes what others forward', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    const entry: Entry = { term: 0, index: 0, kind: 'normal', data: bytes('forwarded') };
+    cluster.core(1).step({ ...head, type: 'propose', term: 0, entries: [entry] });
+    cluster.pump();
+    expect(cluster.of(2).applied.at(-1)?.data).toEqual(bytes('forwarded'));
+  });
+});
+
+describe('what a follower does with an append', () => {
+  const log = [1, 1, 2, 2];
+
+  test.each([
+    { name: 'nothing new', message: append(3, 4, 2, []), terms: log, index: 4 },
+    { name: 'what it has already', message: append(3, 1, 1, [1, 2]), terms: log, index: 3 },
+    { name: 'a continuation', message: append(3, 4, 2, [3]), terms: [...log, 3], index: 5 },
+    { name: 'a conflict', message: append(3, 2, 1, [3]), terms: [1, 1, 3], index: 3 },
+    { name: 'a conflict behind a match', message: append(3, 1, 1, [1, 2, 3, 3]), terms: [1, 1, 2, 3, 3], index: 5 },
+    { name: 'another beginning', message: append(3, 0, 0, [3, 3]), terms: [3, 3], index: 2 },
+  ])('$name', ({ message, terms, index }) => {
+    const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3]), { entries: logOf(...log) }));
+    cluster.core(1).step(message);
+    cluster.pump();
+    expect(termsOf(cluster.core(1))).toEqual(terms);
+    expect(cluster.sentOf('appendResponse')).toMatchObject([{ to: 2, term: 3, index, reject: false }]);
+  });
+
+  test.each([
+    { name: 'a gap', message: append(3, 6, 2, [3]), hint: 4, logTerm: 2 },
+    { name: 'another term there', message: append(3, 4, 1, [3]), hint: 2, logTerm: 1 },
+    { name: 'a later term there', message: append(3, 3, 3, [3]), hint: 3, logTerm: 2 },
+  ])('refuses $name, and says where the logs may agree', ({ message, hint, logTerm }) => {
+    const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3]), { entries: logOf(...log) }));
+    cluster.core(1).step(message);
+    cluster.pump();
+    expect(termsOf(cluster.core(1))).toEqual(log);
+    const { prevIndex } = message as Message & { type: 'append' };
+    expect(cluster.sentOf('appendResponse')).toMatchObject([
+      { index: prevIndex, reject: true, rejectHint: hint, logTerm },
+    ]);
+  });
+
+  test('answers an append from before its commit index with that index', () => {
+    const cluster = new ScriptedCluster(
+      initOf(1, confOf([1, 2, 3]), { entries: logOf(...log), hardState: { term: 2, vote: 0, commit: 3 } }),
+    );
+    cluster.core(1).step(append(3, 1, 1, [1]));
+    cluster.pump();
+    expect(termsOf(cluster.core(1))).toEqual(log);
+    expect(cluster.sentOf('appendResponse')).toMatchObject([{ index: 3, reject: false }]);
+  });
+
+  test.each([
+    { name: 'all of the message', message: append(3, 4, 2, [3], 9), commit: 5 },
+    { name: 'the leader has committed less', message: append(3, 4, 2, [3], 2), commit: 2 },
+    { name: 'no further than what was compared', message: append(3, 2, 1, [], 4), commit: 2 },
+  ])('commits: $name', ({ message, commit }) => {
+    const core = new RaftCore(initOf(1, confOf([1, 2, 3]), { entries: logOf(...log) }));
+    core.step(message);
+    expect(core.commit).toBe(commit);
+  });
+
+  test('commits by a heartbeat only what it has', () => {
+    const core = new RaftCore(initOf(1, confOf([1, 2, 3]), { entries: logOf(...log) }));
+    core.step({ ...head, type: 'heartbeat', term: 3, commit: 9, context: 0 });
+    expect(core.commit).toBe(0);
+    core.step({ ...head, type: 'heartbeat', term: 3, commit: 3, context: 0 });
+    expect(core.commit).toBe(3);
+  });
+});
+
+describe('acknowledgements and the disk', () => {
+  test('an entry is acknowledged when it is durable; what is durable already, at once', () => {
+    const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3]), { hardState: { term: 1, vote: 0, commit: 0 } }));
+    cluster.stallDisk(1);
+    cluster.core(1).step(append(1, 0, 0, [1, 1]));
+    cluster.pump();
+    expect(cluster.sent).toEqual([]);
+    cluster.resumeDisk(1);
+    cluster.pump();
+    expect(cluster.sentOf('appendResponse')).toMatchObject([{ index: 2 }]);
+    cluster.stallDisk(1);
+    // Only the commit index is new, and it needs no sync.
+    cluster.core(1).step(append(1, 2, 1, [], 2));
+    cluster.pump();
+    expect(cluster.sentOf('appendResponse')).toMatchObject([{ index: 2 }, { index: 2 }]);
+  });
+
+  test('an entry sent twice is acknowledged twice, and not before it is durable', () => {
+    const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3])));
+    cluster.stallDisk(1);
+    cluster.core(1).step(append(1, 0, 0, [1]));
+    cluster.pump();
+    cluster.core(1).step(append(1, 0, 0, [1]));
+    cluster.pump();
+    expect(cluster.sent).toEqual([]);
+    cluster.resumeDisk(1);
+    cluster.pump();
+    expect(cluster.sentOf('appendResponse').length).toBe(2);
+  });
+
+  test('term, vote and entries are one batch, and only a lone commit index needs no sync', () => {
+    const core = new RaftCore(initOf(1, confOf([1, 2, 3])));
+    core.step(append(3, 0, 0, [3]));
+    expect(core.ready().append).toMatchObject({ hardState: { term: 3, vote: 0 }, mustSync: true });
+    core.step(append(3, 1, 3, [], 1));
+    const { append: batch, committed } = core.ready();
+    expect(batch).toMatchObject({ hardState: { commit: 1 }, entries: [], mustSync: false });
+    expect(committed.map((entry) => entry.index)).toEqual([1]);
+    expect(core.hasReady()).toBe(false);
+  });
+
+  test('the same entry written a second time waits for its second write (ABA)', () => {
+    const core = new RaftCore(initOf(1, confOf([1, 2, 3, 4])));
+    const seqs: number[] = [];
+    const acks: Message[] = [];
+    const turn = () => {
+      const { append: batch, send } = core.ready();
+      if (batch !== undefined) seqs.push(batch.seq);
+      acks.push(...send.filter((message) => message.type === 'appendResponse'));
+    };
+    const rewritten = (term: Term, from: number, entryTerm: Term) => {
+      core.step({ ...append(term, 0, 0, [entryTerm]), from });
+      turn();
+    };
+    rewritten(1, 2, 1);
+    rewritten(2, 3, 2);
+    rewritten(3, 4, 1);
+    core.appendDurable(seqs[0] as number);
+    turn();
+    // What it promised the leader of term 1 it may tell it; the leader of term 3 has to wait.
+    expect(acks.map(({ to, term }) => [to, term])).toEqual([[2, 1]]);
+    core.appendDurable(seqs[1] as number);
+    turn();
+    expect(acks.map(({ to }) => to)).toEqual([2, 3]);
+    core.appendDurable(seqs[2] as number);
+    turn();
+    expect(acks.map(({ to, term }) => [to, term]).at(-1)).toEqual([4, 3]);
+  });
+
+  test('a new leader counts of its own log only what is durable', () => {
+    const conf = confOf([1, 2, 3]);
+    const cluster = new ScriptedCluster(...[1, 2, 3].map((id) => initOf(id, conf)));
+    cluster.elect(2);
+    cluster.isolate(3);
+    cluster.stallDisk(1);
+    cluster.propose(2);
+    cluster.pump();
+    cluster.core(2).stepDown();
+    cluster.core(1).forgetLeader();
+    cluster.heal();
+    cluster.core(1).campaign();
+    cluster.pump();
+    expect(cluster.core(1).role).toBe('candidate');
+    cluster.resumeDisk(1);
+    cluster.pump();
+    expect(cluster.core(1).isLeader).toBe(true);
+    expect(
+      cluster
+        .core(1)
+        .status()
+        .progress.map(({ match }) => match),
+    ).toEqual([3, 3, 3]);
+  });
+});
+
+describe('commitment (Raft §5.4.2)', () => {
+  /** Figure 8: a leader of term 4 with an entry of term 2 that a majority comes to hold. */
+  test('an entry of an earlier term does not commit by being counted', () => {
+    const conf = confOf([1, 2, 3]);
+    const hardState = { term: 3, vote: 0, commit: 0 };
+    const cluster = new ScriptedCluster(
+      initOf(1, conf, { entries: logOf(1, 2), hardState }),
+      initOf(2, conf, { entries: logOf(1), hardState }),
+      initOf(3, conf, { entries: logOf(1), hardState }),
+    );
+    // Members take only what is of an earlier term than the leader's.
+    cluster.only((message) => message.type !== 'append' || message.entries.every((entry) => entry.term < 4));
+    cluster.core(1).campaign();
+    cluster.pump();
+    expect([cluster.core(1).isLeader, cluster.core(1).term]).toEqual([true, 4]);
+    cluster.core(1).step({ ...head, type: 'appendResponse', term: 4, index: 2, reject: false });
+    cluster.core(1).step({ ...head, from: 3, type: 'appendResponse', term: 4, index: 2, reject: false });
+    expect(cluster.core(1).commit).toBe(0);
+    cluster.core(1).step({ ...head, type: 'appendResponse', term: 4, index: 3, reject: false });
+    expect(cluster.core(1).commit).toBe(3);
+  });
+
+  test('nobody is believed to hold more than the leader has', () => {
+    const cluster = ScriptedCluster.of(3);
+    const core = cluster.elect(1);
+    core.step({ ...head, type: 'appendResponse', term: 1, index: 99, reject: false });
+    expect(core.commit).toBe(1);
+  });
+
+  test('committed entries come out once, in order, in pages', () => {
+    const cluster = ScriptedCluster.of(1, { maxCommittedBytes: 50 });
+    cluster.elect(1);
+    for (let i = 0; i < 10; i++) cluster.propose(1, 'x'.repeat(20));
+    const core = cluster.core(1);
+    core.appendDurable(core.ready().append?.seq ?? 0);
+    const pages = [];
+    while (core.hasReady()) pages.push(core.ready().committed.map((entry) => entry.index));
+    expect(pages.flat()).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(pages.every((page) => page.length <= 1)).toBe(true);
+  });
+});
+
+describe('divergent logs', () => {
+  /** Figure 7 of the paper. */
+  const figure = [
+    [1, 1, 1, 4, 4, 5, 5, 6, 6, 6],
+    [1, 1, 1, 4, 4, 5, 5, 6, 6],
+    [1, 1, 1, 4],
+    [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6],
+    [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7],
+    [1, 1, 1, 4, 4, 4, 4],
+    [1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3],
+  ];
+
+  test('become the leader’s', () => {
+    const ids = figure.map((_, i) => i + 1);
+    const hardState = { term: 7, vote: 0, commit: 0 };
+    const cluster = new ScriptedCluster(
+      ...figure.map((terms, i) => initOf(i + 1, confOf(ids), { entries: logOf(...terms), hardState })),
+    );
+    cluster.elect(1);
+    cluster.tickAll(3);
+    for (const id of ids) expect(termsOf(cluster.core(id))).toEqual([...(figure[0] ?? []), 8]);
+  });
+
+  test('cost one probe a term at most', () => {
+    const terms = (...from: Term[]) =>
+      fc.array(fc.constantFrom(...from), { maxLength: 40 }).map((some) => [...some].sort((a, b) => a - b));
+    // Logs that Raft can bring about: equal up to a point, and with no term in common behind it.
+    fc.assert(
+      fc.property(terms(1, 2), terms(3, 5, 7), terms(4, 6), (common, left, right) => {
+        const leaders = [...common, ...left];
+        const followers = [...common, ...right];
+        const conf = confOf([1, 2]);
+        const hardState = { term: 7, vote: 0, commit: 0 };
+        const cluster = new ScriptedCluster(
+          initOf(1, confOf([1]), { entries: logOf(...leaders), hardState }),
+          initOf(2, conf, { entries: logOf(...followers), hardState }),
+        );
+        // A leader of its own, whose member then gets to know it.
+        cluster.elect(1);
+        cluster.change(1, [{ op: 'addLearner', id: 2 }]);
+        cluster.pump();
+        cluster.tickAll(3);
+        expect(termsOf(cluster.core(2))).toEqual(termsOf(cluster.core(1)));
+        expect(cluster.sentOf('appendResponse').filter((message) => message.reject).length).toBeLessThanOrEqual(7);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('flow', () => {
+  test('a member that does not answer gets no more than the window', () => {
+    const cluster = ScriptedCluster.of(3, { maxInflightMessages: 4 });
+    cluster.elect(1);
+    cluster.isolate(3);
+    const before = cluster.sent.length;
+    for (let i = 0; i < 20; i++) {
+      cluster.propose(1);
+      cluster.pump();
+    }
+    const full = cluster.sentOf('append', before).filter(({ to, entries }) => to === 3 && entries.length > 0);
+    expect(full.length).toBe(4);
+    expect(cluster.core(1).status().progress[2]).toMatchObject({ inflightFull: true, paused: true });
+    cluster.heal();
+    cluster.tickAll(3);
+    expect(cluster.core(3).commit).toBe(21);
+    expect(cluster.core(1).status().progress[2]).toMatchObject({ inflightMessages: 0, match: 21, state: 'replicate' });
+  });
+
+  test('messages keep to their size, one entry at least', () => {
+    const cluster = ScriptedCluster.of(3, { maxAppendBytes: 100 });
+    cluster.elect(1);
+    cluster.isolate(3);
+    for (let i = 0; i < 10; i++) cluster.propose(1, 'x'.repeat(i === 5 ? 500 : 30));
+    cluster.pump();
+    cluster.heal();
+    const before = cluster.sent.length;
+    cluster.core(1).reportUnreachable(3);
+    cluster.tickAll(3);
+    expect(cluster.core(3).commit).toBe(11);
+    const sizes = cluster.sentOf('append', before).map(({ entries }) => entries.map((entry) => entry.data.length));
+    expect(sizes.filter((each) => each.length > 2)).toEqual([]);
+    expect(sizes).toContainEqual([500]);
+  });
+
+  test('a member that was unreachable is probed, and goes on', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    cluster.core(1).reportUnreachable(2);
+    expect(cluster.core(1).status().progress[1]?.state).toBe('probe');
+    cluster.tickAll(1);
+    expect(cluster.core(1).status().progress[1]?.state).toBe('replicate');
+  });
+
+  test('a late refusal does no harm', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    for (let i = 0; i < 3; i++) cluster.propose(1);
+    cluster.pump();
+    const before = cluster.core(1).status();
+    const refusal = { ...head, type: 'appendResponse', term: 1, reject: true, rejectHint: 0, logTerm: 0 } as const;
+    cluster.core(1).step({ ...refusal, index: 2 });
+    expect(cluster.core(1).status()).toEqual(before);
+  });
+
+  test('proposals beyond the quota are refused, the first and empty ones never; applying frees it', () => {
+    const cluster = ScriptedCluster.of(3, { maxUncommittedBytes: 100 });
+    const core = cluster.elect(1);
+    cluster.isolate(1);
+    expect(core.propose([bytes('x'.repeat(500))]).ok).toBe(true);
+    expect(core.propose([bytes('x')])).toEqual({ ok: false, reason: 'quota', leader: 1 });
+    expect(core.propose([new Uint8Array(0)]).ok).toBe(true);
+    cluster.pump();
+    cluster.heal();
+    cluster.tickAll(2);
+    expect(core.propose([bytes('x'.repeat(60))]).ok).toBe(true);
+    expect(core.propose([bytes('x'.repeat(60))]).ok).toBe(false);
+  });
+
+  test('a member that lost the word of a commit learns it with the next heartbeat', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    cluster.only((message) => message.type !== 'append' || message.to !== 3 || message.entries.length > 0);
+    const index = cluster.propose(1);
+    cluster.pump();
+    expect(cluster.core(3).commit).toBeLessThan(index);
+    cluster.heal();
+    cluster.tickAll(1);
+    expect(cluster.core(3).commit).toBe(index);
+  });
+});
+
+test('nothing that comes from the network makes a core throw', () => {
+  const wild = fc.oneof(fc.nat(12), fc.integer(), fc.double(), fc.constantFrom(undefined, null, 'x', -1, 2 ** 53, NaN));
+  const entry = fc.record({
+    term: wild,
+    index: wild,
+    kind: fc.constantFrom('normal', 'conf', 'empty', 'other'),
+    data: fc.oneof(fc.uint8Array({ maxLength: 5 }), fc.constantFrom(undefined, 'x')),
+  });
+  const message = fc.record({
+    type: fc.constantFrom(
+      ...['append', 'appendResponse', 'heartbeat', 'heartbeatResponse', 'vote', 'preVote', 'voteResponse'],
+      ...['preVoteResponse', 'propose', 'readIndex', 'readIndexResponse', 'timeoutNow', 'nonsense'],
+    ),
+    group: fc.constantFrom(0, 0, 0, 1),
+    from: fc.oneof(fc.integer({ min: 1, max: 4 }), wild),
+    to: fc.constantFrom(1, 1, 1, 2),
+    term: fc.oneof(fc.nat(4), wild),
+    prevIndex: fc.oneof(fc.nat(6), wild),
+    prevTerm: fc.oneof(fc.nat(3), wild),
+    commit: fc.oneof(fc.nat(9), wild),
+    entries: fc.oneof(fc.array(entry, { maxLength: 3 }), wild),
+    index: fc.oneof(fc.nat(9), wild),
+    reject: fc.oneof(fc.boolean(), wild),
+    rejectHint: wild,
+    logTerm: wild,
+    context: wild,
+    lastIndex: wild,
+    lastTerm: wild,
+    transfer: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.boolean(), fc.array(message, { maxLength: 60 }), (leads, messages) => {
+      const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3]), { config: { ...testConfig, preVote: false } }));
+      if (leads) {
+        cluster.core(1).campaign();
+        cluster.drain();
+        cluster.core(1).step({ ...head, type: 'voteResponse', term: 1, reject: false });
+        expect(cluster.core(1).isLeader).toBe(true);
+      }
+      for (const each of messages) {
+        cluster.core(1).step(each as unknown as Message);
+        cluster.drain();
+        cluster.core(1).tick();
+      }
+    }),
+    { numRuns: 300 },
+  );
+});

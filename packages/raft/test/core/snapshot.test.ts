@@ -1,0 +1,240 @@
+import { describe, expect, test } from 'vitest';
+import { RaftCore } from '../../src/core/core.js';
+import { emptyConf } from '../../src/core/membership.js';
+import type { Message, SnapshotMeta } from '../../src/core/messages.js';
+import { bytes, confOf, initOf, logOf, ScriptedCluster } from './scripted-cluster.js';
+
+const meta: SnapshotMeta = { index: 10, term: 3, conf: confOf([1, 2, 3], { learners: [4] }), size: 1 };
+
+/** A leader whose log begins behind what 3 has. */
+function compacted(): ScriptedCluster {
+  const cluster = ScriptedCluster.of(3);
+  cluster.elect(1);
+  cluster.isolate(3);
+  for (let i = 0; i < 9; i++) cluster.propose(1);
+  cluster.pump();
+  cluster.core(1).compact(10);
+  cluster.heal();
+  return cluster;
+}
+
+describe('a leader that lacks what a member needs', () => {
+  test('asks for a snapshot once the member is heard of, sends nothing meanwhile, and goes on behind it', () => {
+    const cluster = compacted();
+    // While 3 is silent nothing is asked for.
+    cluster.isolate(3);
+    cluster.tickAll(15);
+    expect(cluster.of(1).snapshotsTo).toEqual([]);
+    cluster.heal();
+    cluster.tickAll(3);
+    expect(cluster.of(1).snapshotsTo).toEqual([3]);
+    expect(cluster.core(1).status().progress[2]).toMatchObject({
+      state: 'snapshot',
+      paused: true,
+      pendingSnapshot: 10,
+    });
+    const before = cluster.sent.length;
+    cluster.propose(1);
+    cluster.tickAll(3);
+    expect(cluster.sentOf('append', before).filter(({ to }) => to === 3)).toEqual([]);
+    expect(cluster.of(1).snapshotsTo).toEqual([3]);
+    expect(cluster.core(3).restoreSnapshot({ ...meta, term: 1, conf: confOf([1, 2, 3]) }, 1)).toBe(true);
+    cluster.core(1).reportSnapshot(3, true);
+    cluster.pump();
+    expect(cluster.core(1).status().progress[2]).toMatchObject({ state: 'replicate', match: 11 });
+    expect(cluster.of(3).applied.map((entry) => entry.index)).toEqual([1, 11]);
+  });
+
+  test('probes where the member was when the transfer fails, and asks again', () => {
+    const cluster = compacted();
+    cluster.tickAll(3);
+    cluster.core(1).reportSnapshot(3, false);
+    expect(cluster.core(1).status().progress[2]).toMatchObject({ state: 'probe', paused: true, next: 2 });
+    cluster.tickAll(2);
+    expect(cluster.of(1).snapshotsTo).toEqual([3, 3]);
+  });
+
+  test('takes any snapshot that brings the member to its log', () => {
+    const cluster = compacted();
+    cluster.tickAll(3);
+    for (let i = 0; i < 5; i++) cluster.propose(1);
+    cluster.pump();
+    // Not the one it asked for, and its report is lost.
+    cluster.core(3).restoreSnapshot({ ...meta, index: 12, term: 1, conf: confOf([1, 2, 3]) }, 1);
+    cluster.pump();
+    expect(cluster.core(1).status().progress[2]).toMatchObject({ state: 'replicate', match: 15 });
+  });
+
+  test('reports of others, and of members in no need, change nothing', () => {
+    const cluster = compacted();
+    const before = cluster.core(1).status();
+    cluster.core(1).reportSnapshot(2, false);
+    cluster.core(1).reportSnapshot(9, true);
+    cluster.core(2).reportSnapshot(3, true);
+    expect(cluster.core(1).status()).toEqual(before);
+  });
+});
+
+describe('a member that receives a snapshot', () => {
+  const entries = logOf(1, 1, 2);
+  const hardState = { term: 3, vote: 0, commit: 2 };
+  const init = initOf(1, confOf([1, 2, 3]), { entries, hardState, applied: 2 });
+  const append = (prevIndex: number, prevTerm: number, terms: number[], commit: number): Message => ({
+    ...{ type: 'append', group: 0, from: 2, to: 1, term: 3, prevIndex, prevTerm, commit },
+    entries: terms.map((term, i) => ({ term, index: prevIndex + 1 + i, kind: 'normal', data: bytes('x') })),
+  });
+
+  test('begins its log behind it, with its configuration, once the mark is durable', () => {
+    const core = new RaftCore(init);
+    expect(core.restoreSnapshot(meta, 2)).toBe(true);
+    expect([core.firstIndex, core.lastIndex, core.commit, core.termAt(10)]).toEqual([11, 10, 10, 3]);
+    expect(core.conf).toEqual(meta.conf);
+    const ready = core.ready();
+    expect(ready.append).toMatchObject({ snapshot: meta, entries: [], mustSync: true, hardState: { commit: 10 } });
+    expect(ready.send).toEqual([]);
+    core.step(append(10, 3, [3, 3], 12));
+    const next = core.ready();
+    expect(next.append?.entries.length).toBe(2);
+    // Behind a snapshot that is not durable nothing is applied, and nobody campaigns.
+    expect(next.committed).toEqual([]);
+    core.campaign();
+    expect(core.role).toBe('follower');
+    core.appendDurable(ready.append?.seq ?? 0);
+    const after = core.ready();
+    expect(after.send).toMatchObject([{ type: 'appendResponse', to: 2, index: 10, reject: false }]);
+    expect(after.committed.map((entry) => entry.index)).toEqual([11, 12]);
+    core.appendDurable(next.append?.seq ?? 0);
+    expect(core.ready().send).toMatchObject([{ index: 12 }]);
+    expect(core.status().applied).toBe(10);
+  });
+
+  test('ignores one that is not newer, and says how far it is', () => {
+    const core = new RaftCore(init);
+    expect(core.restoreSnapshot({ ...meta, index: 2, term: 1 }, 2)).toBe(false);
+    expect(core.ready().send).toMatchObject([{ type: 'appendResponse', index: 2, reject: false }]);
+    expect(core.lastIndex).toBe(3);
+  });
+
+  test('commits instead of restoring when its log has that entry', () => {
+    const core = new RaftCore(init);
+    expect(core.restoreSnapshot({ ...meta, index: 3, term: 2 }, 2)).toBe(false);
+    expect([core.commit, core.lastIndex]).toEqual([3, 3]);
+  });
+
+  test('drops a tail that the snapshot contradicts', () => {
+    const core = new RaftCore(init);
+    expect(core.restoreSnapshot({ ...meta, index: 3, term: 3 }, 2)).toBe(true);
+    expect([core.lastIndex, core.termAt(3)]).toEqual([3, 3]);
+  });
+
+  test('may be promoted, demoted or not named by it', () => {
+    for (const conf of [confOf([2, 3], { learners: [1] }), confOf([1], { votersOutgoing: [1, 2] }), confOf([2, 3])]) {
+      const core = new RaftCore(init);
+      expect(core.restoreSnapshot({ ...meta, conf }, 2)).toBe(true);
+      expect(core.conf).toEqual(conf);
+      core.appendDurable(core.ready().append?.seq ?? 0);
+      core.campaign();
+      expect(core.role === 'follower').toBe(!conf.voters.includes(1));
+    }
+    const fresh = new RaftCore(initOf(1, emptyConf));
+    expect(fresh.restoreSnapshot(meta, 2)).toBe(true);
+  });
+
+  test('takes a newer one while the first is on its way', () => {
+    const core = new RaftCore(init);
+    core.restoreSnapshot(meta, 2);
+    const first = core.ready().append;
+    core.restoreSnapshot({ ...meta, index: 20 }, 2);
+    const second = core.ready().append;
+    core.appendDurable(first?.seq ?? 0);
+    core.step(append(20, 3, [3], 21));
+    expect(core.ready().committed).toEqual([]);
+    core.appendDurable(second?.seq ?? 0);
+    expect(core.ready().committed.map((entry) => entry.index)).toEqual([21]);
+  });
+
+  test('does not let a write from before it count for anything', () => {
+    const core = new RaftCore(init);
+    core.step(append(3, 2, [3, 3], 0));
+    const before = core.ready().append;
+    core.restoreSnapshot(meta, 2);
+    const mark = core.ready().append;
+    core.appendDurable(before?.seq ?? 0);
+    expect(core.ready().send).toMatchObject([{ index: 5 }]);
+    core.appendDurable(mark?.seq ?? 0);
+    expect(core.ready().send).toMatchObject([{ index: 10 }]);
+  });
+
+  test('a change from before it is not applied a second time', () => {
+    const core = new RaftCore(init);
+    core.restoreSnapshot(meta, 2);
+    expect(core.applyConfChange({ transition: 'auto', steps: [{ op: 'remove', id: 3 }] }, 9)).toEqual(meta.conf);
+  });
+
+  test('a leader takes none', () => {
+    const cluster = ScriptedCluster.of(3);
+    expect(cluster.elect(1).restoreSnapshot(meta, 2)).toBe(false);
+    expect(cluster.core(1).isLeader).toBe(true);
+  });
+});
+
+describe('compaction', () => {
+  test('keeps the term at its edge, and replication going', () => {
+    const cluster = ScriptedCluster.of(3);
+    const core = cluster.elect(1);
+    for (let i = 0; i < 5; i++) cluster.propose(1);
+    cluster.pump();
+    core.compact(6);
+    expect([core.firstIndex, core.termAt(6), core.termAt(5), core.entriesBytes]).toEqual([7, 1, undefined, 0]);
+    const index = cluster.propose(1);
+    cluster.pump();
+    expect(cluster.core(3).commit).toBe(index);
+  });
+
+  test('of what is not applied is a mistake of ours', () => {
+    const core = new RaftCore(initOf(1, confOf([1]), { entries: logOf(1, 1) }));
+    expect(() => {
+      core.compact(1);
+    }).toThrow(/invariant/);
+  });
+});
+
+describe('a new life', () => {
+  test('tells nothing that is told already, and hands out what is committed and not applied', () => {
+    const hardState = { term: 2, vote: 1, commit: 3 };
+    const core = new RaftCore(initOf(1, confOf([1, 2]), { entries: logOf(1, 1, 2, 2), hardState, applied: 1 }));
+    const ready = core.ready();
+    expect(ready).toEqual({ send: [], committed: expect.anything() as unknown, reads: [], snapshotsTo: [] });
+    expect(ready.committed.map((entry) => entry.index)).toEqual([2, 3]);
+    expect(core.hasReady()).toBe(false);
+  });
+
+  test('behind a snapshot mark begins there', () => {
+    const core = new RaftCore(
+      initOf(1, confOf([1, 2]), {
+        ...{ start: { index: 10, term: 3 }, hardState: { term: 3, vote: 0, commit: 0 }, applied: 10 },
+        entries: [{ term: 3, index: 11, kind: 'normal', data: bytes('x') }],
+      }),
+    );
+    expect([core.commit, core.firstIndex, core.lastIndex]).toEqual([10, 11, 11]);
+    expect(core.ready().committed).toEqual([]);
+  });
+
+  test('believes its state machine when that knows of more commits', () => {
+    const hardState = { term: 1, vote: 0, commit: 1 };
+    const core = new RaftCore(initOf(1, confOf([1, 2]), { entries: logOf(1, 1, 1), hardState, applied: 3 }));
+    expect(core.commit).toBe(3);
+  });
+
+  test.each([
+    ['an id of 0', { id: 0 }, 'ERR_INVALID_ARGUMENT'],
+    ['no election timeout', { config: { electionTicks: 0 } }, 'ERR_INVALID_ARGUMENT'],
+    ['slow heartbeats', { config: { electionTicks: 3, heartbeatTicks: 3 } }, 'ERR_INVALID_ARGUMENT'],
+    ['entries of an unknown term', { entries: logOf(5), hardState: { term: 4, vote: 0, commit: 0 } }, 'ERR_CORRUPT'],
+    ['commits beyond the log', { entries: logOf(1), hardState: { term: 1, vote: 0, commit: 2 } }, 'ERR_CORRUPT'],
+  ])('does not begin with %s', (_, more, code) => {
+    const base = initOf(1, confOf([1]));
+    const config = { ...base.config, ...('config' in more ? more.config : {}) };
+    expect(() => new RaftCore({ ...base, ...more, config })).toThrow(expect.objectContaining({ code }));
+  });
+});

@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import { bytes, confOf, initOf, ScriptedCluster } from './scripted-cluster.js';
+
+describe('leadership transfer (thesis §3.10)', () => {
+  test('to a member that has everything: at once, without a pre-vote, and past stickiness', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    expect(cluster.core(1).transferLeadership(3)).toBe(true);
+    const before = cluster.sent.length;
+    cluster.pump();
+    expect([cluster.core(3).isLeader, cluster.core(1).role, cluster.core(3).term]).toEqual([true, 'follower', 2]);
+    expect(cluster.sentOf('preVote', before)).toEqual([]);
+    expect(cluster.sentOf('vote', before).every((message) => message.transfer === true)).toBe(true);
+    // And back.
+    expect(cluster.core(3).transferLeadership(1)).toBe(true);
+    cluster.pump();
+    expect(cluster.core(1).isLeader).toBe(true);
+  });
+
+  test('to a slow member: once it has caught up', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    cluster.isolate(3);
+    for (let i = 0; i < 5; i++) cluster.propose(1);
+    cluster.pump();
+    cluster.heal();
+    cluster.core(1).reportUnreachable(3);
+    cluster.core(1).transferLeadership(3);
+    cluster.drain();
+    expect(cluster.sentOf('timeoutNow')).toEqual([]);
+    cluster.pump();
+    expect(cluster.core(3).isLeader).toBe(true);
+  });
+
+  test('not before the target’s disk has everything', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    cluster.stallDisk(3);
+    cluster.propose(1);
+    cluster.pump();
+    cluster.core(1).transferLeadership(3);
+    cluster.pump();
+    expect(cluster.core(1).isLeader).toBe(true);
+    cluster.resumeDisk(3);
+    cluster.pump();
+    expect(cluster.core(3).isLeader).toBe(true);
+  });
+
+  test('to itself, to learners, to strangers, or by a follower: no', () => {
+    const conf = confOf([1, 2], { learners: [3] });
+    const cluster = new ScriptedCluster(...[1, 2, 3].map((id) => initOf(id, conf)));
+    cluster.elect(1);
+    for (const to of [1, 3, 9]) expect(cluster.core(1).transferLeadership(to)).toBe(false);
+    expect(cluster.core(2).transferLeadership(1)).toBe(false);
+    expect(cluster.core(1).propose([bytes('x')]).ok).toBe(true);
+  });
+
+  test('nothing is proposed meanwhile; after an election timeout the leader goes on', () => {
+    const cluster = ScriptedCluster.of(3);
+    const core = cluster.elect(1);
+    cluster.isolate(3);
+    core.transferLeadership(3);
+    expect(core.propose([bytes('x')])).toEqual({ ok: false, reason: 'transferring', leader: 1 });
+    expect(cluster.change(1, [{ op: 'addLearner', id: 9 }])).toMatchObject({ ok: false, reason: 'transferring' });
+    cluster.tickAll(5);
+    // Asking again does not buy time.
+    expect(core.transferLeadership(3)).toBe(true);
+    cluster.tickAll(5);
+    expect(core.status().transferee).toBe(0);
+    expect(core.propose([bytes('x')]).ok).toBe(true);
+  });
+
+  test('another target takes the place of the first', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    cluster.isolate(3);
+    cluster.core(1).transferLeadership(3);
+    cluster.pump();
+    cluster.core(1).transferLeadership(2);
+    cluster.pump();
+    expect(cluster.core(2).isLeader).toBe(true);
+  });
+
+  test('dies with the leadership', () => {
+    const cluster = ScriptedCluster.of(3);
+    const core = cluster.elect(1);
+    cluster.isolate(3);
+    core.transferLeadership(3);
+    core.step({ type: 'heartbeat', group: 0, from: 2, to: 1, term: 5, commit: 0, context: 0 });
+    expect(core.status().transferee).toBe(0);
+    cluster.tick(1, 10);
+    cluster.tick(2, 10);
+    cluster.elect(1);
+    expect(core.propose([bytes('x')]).ok).toBe(true);
+  });
+
+  test('ends when its target is removed or demoted', () => {
+    for (const op of ['remove', 'addLearner'] as const) {
+      const cluster = ScriptedCluster.of(3);
+      const core = cluster.elect(1);
+      cluster.isolate(3);
+      cluster.change(1, [{ op, id: 3 }]);
+      core.transferLeadership(3);
+      cluster.pump();
+      expect(core.status().transferee).toBe(0);
+      expect(core.propose([bytes('x')]).ok).toBe(true);
+    }
+  });
+
+  test('a removed member that is told to campaign does not', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    cluster.change(1, [{ op: 'remove', id: 3 }]);
+    cluster.pump();
+    cluster.core(3).step({ type: 'timeoutNow', group: 0, from: 1, to: 3, term: 1 });
+    expect([cluster.core(3).role, cluster.core(3).term]).toEqual(['follower', 1]);
+  });
+});
