@@ -1,8 +1,8 @@
 /**
  * A multi-version key-value store: the `Kv` that applications hold, its types, and what it stands on.
  *
- * `createKv` makes a `Kv` of anything that implements {@link KvEngine}: a replicated peer, a store of this process, or an engine in another
- * thread behind a `MessagePort`.
+ * `createKv` makes a `Kv` of anything that implements {@link KvEngine}: a replicated peer, a store of this process, or
+ * an engine in another thread behind a `MessagePort`.
  *
  * @packageDocumentation
  * @example

@@ -52,6 +52,7 @@ export interface TxnOperation {
   readonly success: readonly Operation[];
   readonly failure: readonly Operation[];
 }
+/** Any operation of a txn. */
 export type Operation = PutOperation | DeleteOperation | GetOperation | RangeOperation | AddOperation | TxnOperation;
 
 /** A write as the engine takes it: one command, one revision at the most. */
@@ -72,6 +73,7 @@ export interface RawEntry {
   readonly lease: number;
 }
 
+/** The entries of a range as data. */
 export interface RawRange {
   readonly entries: readonly RawEntry[];
   readonly more: boolean;
@@ -79,6 +81,7 @@ export interface RawRange {
   readonly count?: number;
 }
 
+/** The result of an operation within a txn. */
 export type OperationResult =
   | { readonly kind: 'put'; readonly prev?: RawEntry }
   | { readonly kind: 'delete'; readonly deleted: number; readonly prev?: readonly RawEntry[] }

@@ -21,8 +21,10 @@ export interface EngineStream<T> {
   close(): void;
 }
 
+/** How fresh a read is; see `Kv`. */
 export type Consistency = 'linearizable' | 'serializable' | 'lease';
 
+/** Which state a read sees. */
 export interface ReadRequest {
   readonly consistency: Consistency;
   /** Read the state at this revision. */
@@ -30,9 +32,11 @@ export interface ReadRequest {
   /** Wait until this replica has applied this revision. */
   readonly minRevision?: number;
 }
+/** A read of one key. */
 export interface GetRequest extends ReadRequest {
   readonly key: BinaryKey;
 }
+/** A read of a range, at once. */
 export interface RangeRequest extends ReadRequest {
   readonly range: KeyRange;
   /** 0: none given, so the limit `rangeEntries` applies and beyond it the range is ERR_TOO_LARGE. */
@@ -41,12 +45,17 @@ export interface RangeRequest extends ReadRequest {
   readonly keysOnly: boolean;
   readonly countOnly: boolean;
 }
+/**
+ * A read of a range of any size, in pages of one revision: the given one, or the present one when the first page is
+ * read.
+ */
 export interface IterateRequest {
   readonly range: KeyRange;
   readonly reverse: boolean;
   readonly revision?: number;
 }
 
+/** What a watch is told, from when on, and how. */
 export interface WatchRequest {
   readonly ranges: readonly KeyRange[];
   /** Left out: from the next revision on. */
@@ -57,6 +66,7 @@ export interface WatchRequest {
   readonly progress: boolean;
   readonly overflow: 'resume' | 'error';
 }
+/** One change of one key. */
 export type RawEvent =
   | { readonly type: 'put'; readonly entry: RawEntry; readonly prev?: RawEntry }
   | {

@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-explicit-any -- a parameter that stands on both sides of a function takes any type only as any */
+/* eslint-disable @typescript-eslint/no-explicit-any -- as a parameter of both directions only any fits */
 /**
  * An encoding of one's own, for keys or for values.
  *

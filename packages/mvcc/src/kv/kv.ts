@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-explicit-any -- a parameter that stands on both sides of a function takes any type only as any */
+/* eslint-disable @typescript-eslint/no-explicit-any -- as a parameter of both directions only any fits */
 import type { CallOptions, EndlessOptions } from './call-options.js';
 import type { DecodedKey, DecodedValue, KeyEncoding, ValueEncoding } from './encoding.js';
 import type { AddResult, DeleteDone, Entry, KeyEntry, PutDone, RangeResult, Refused } from './entry.js';

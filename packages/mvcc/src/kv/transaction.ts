@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-explicit-any -- a parameter that stands on both sides of a function takes any type only as any */
+/* eslint-disable @typescript-eslint/no-explicit-any -- as a parameter of both directions only any fits */
 import type { CompareSign } from '../command/operation.js';
 import type { KeyLike } from './encoding.js';
 import type { Entry, RangeResult } from './entry.js';

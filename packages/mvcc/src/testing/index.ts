@@ -1,5 +1,6 @@
 /**
- * What tests of durable code need: a simulated disk that loses, tears, fails and fills up, from one seed and in virtual time.
+ * What tests of durable code need: a simulated disk that loses, tears, fails and fills up, from one seed and in virtual
+ * time.
  *
  * @packageDocumentation
  * @example

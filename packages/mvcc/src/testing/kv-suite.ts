@@ -21,8 +21,8 @@ export type Register = (name: string, run: () => Promise<void>) => void;
 /**
  * What every `Kv` must do, for any store that says it has one.
  *
- * All but the closing tests share one store, each in a namespace of its own; the last one closes it. They must run in order and, since some
- * look at the store's revision, with nobody else writing to it.
+ * All but the closing tests share one store, each in a namespace of its own; the last one closes it. They must run in
+ * order and, since some look at the store's revision, with nobody else writing to it.
  *
  * @param makeKv opens a fresh store; called for the shared one and for each test that closes its own
  * @param register told of each test, in order

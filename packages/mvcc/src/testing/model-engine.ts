@@ -29,9 +29,11 @@ export interface ModelEngineOptions {
 }
 
 /**
- * A whole engine in memory without log, disk or network: for tests of what stands on a `Kv`, and the measure for real engines.
+ * A whole engine in memory without log, disk or network: for tests of what stands on a `Kv`, and the measure for real
+ * engines.
  *
- * It gives out the memory that it keeps, as an engine in the same thread may: whoever changes what it was given shows up.
+ * It gives out the memory that it keeps, as an engine in the same thread may: whoever changes what it was given shows
+ * up.
  */
 export class ModelEngine implements KvEngine {
   readonly state = new ModelState();

@@ -36,7 +36,8 @@ interface Decision {
 const text = new TextDecoder();
 
 /**
- * The state of a store as plainly as it can be said: all versions of all keys, for ever. What a faster one must agree with.
+ * The state of a store as plainly as it can be said: all versions of all keys, for ever. What a faster one must agree
+ * with.
  */
 export class ModelState {
   revision = 1;

@@ -25,12 +25,18 @@ export interface Counter {
   addOp(n: number | bigint, bounds?: CounterBounds): AddOp<string, string>;
 }
 
-/** Numbers in the order in which they were asked for: unique, increasing in commit order. A caller that dies leaves a gap. */
+/**
+ * Numbers in the order in which they were asked for: unique, increasing in commit order. A caller that dies leaves a
+ * gap.
+ */
 export interface Sequence {
   readonly name: string;
   /** The next number, from 1 on. @throws CoterieError ERR_CONFLICT after the largest safe integer */
   next(opts?: CallOptions): Promise<number>;
-  /** The next number as an operation of a txn: taken if and only if the txn's branch runs, so that no number is without its effect. */
+  /**
+   * The next number as an operation of a txn: taken if and only if the txn's branch runs, so that no number is without
+   * its effect.
+   */
   nextOp(): AddOp<string, string>;
 }
 

@@ -15,9 +15,9 @@ export interface IdBlockOptions {
 /**
  * Ids of one name: positive safe integers, unique among all who share the store, not in order across them.
  *
- * Blocks of them are taken from the store ahead of need, so that one id costs no round trip. An id is never given out twice: a block counts
- * as taken as soon as its taking may have happened, and is used only when it certainly has. What is left of a block is lost with a crash
- * and with `close()`.
+ * Blocks of them are taken from the store ahead of need, so that one id costs no round trip. An id is never given out
+ * twice: a block counts as taken as soon as its taking may have happened, and is used only when it certainly has. What
+ * is left of a block is lost with a crash and with `close()`.
  */
 export interface IdBlock extends Closable {
   readonly name: string;
@@ -26,13 +26,15 @@ export interface IdBlock extends Closable {
   /**
    * The next id, at once.
    *
-   * @throws CoterieError ERR_OVERLOADED (retryable) when none is at hand: `await ready()`; ERR_CONFLICT when `max` is reached; ERR_CLOSED
+   * @throws CoterieError ERR_OVERLOADED (retryable) when none is at hand: `await ready()`; ERR_CONFLICT when `max` is
+   *   reached; ERR_CLOSED
    */
   next(): number;
   /**
    * Resolves when an id is at hand. Others may be faster: in doubt `take()`.
    *
-   * @throws CoterieError what kept the store from giving a block (ERR_NO_LEADER, ERR_TIMEOUT, …); ERR_CONFLICT, ERR_ABORTED, ERR_CLOSED
+   * @throws CoterieError what kept the store from giving a block (ERR_NO_LEADER, ERR_TIMEOUT, …); ERR_CONFLICT,
+   *   ERR_ABORTED, ERR_CLOSED
    */
   ready(opts?: CallOptions): Promise<void>;
   /** The next id, waiting for a block if need be. Throws as `ready` does. */
@@ -124,7 +126,8 @@ export class CounterIdBlock implements IdBlock {
     for (;;) {
       this.#assertOpen();
       if (this.#spans.length > 0) return this.next();
-      // Ends: each round waits for a block, and whoever was faster took an id of it. Fair, since those who wait are woken in their order.
+      // Ends: each round waits for a block, and whoever was faster took an id of it. Fair, since those who wait are
+      // woken in their order.
       const timeoutMs = until === undefined ? undefined : Math.max(0, until - this.#clock.now());
       await within(this.#fetch(), { ...waiting, timeoutMs }, this.#clock);
     }

@@ -1,6 +1,9 @@
 import { CoterieError } from '@coterie/errors';
 
-/** Where recipes keep their keys in the `Kv` that they are made from: behind all keys that begin with an ASCII letter or digit. */
+/**
+ * Where recipes keep their keys in the `Kv` that they are made from: behind all keys that begin with an ASCII letter or
+ * digit.
+ */
 const area = '~recipes';
 
 /** The kinds of things that recipes keep. */

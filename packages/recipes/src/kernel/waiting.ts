@@ -31,27 +31,30 @@ function aborted(signal: AbortSignal): CoterieError<'ERR_ABORTED'> {
 }
 
 /**
- * Waits for something that goes on without this caller, as long as the caller has patience. Nothing is left behind: neither a timer nor a
- * listener on the signal.
+ * Waits for something that goes on without this caller, as long as the caller has patience. Nothing is left behind:
+ * neither a timer nor a listener on the signal.
  *
  * @throws CoterieError ERR_ABORTED, ERR_TIMEOUT; and what `work` rejects with
  */
-export function within<T>(work: Promise<T>, { signal, timeoutMs }: Patience, clock: RecipeClock): Promise<T> {
+export async function within<T>(work: Promise<T>, { signal, timeoutMs }: Patience, clock: RecipeClock): Promise<T> {
   if (signal === undefined && timeoutMs === undefined) return work;
-  return new Promise((resolve, reject) => {
-    const onAbort = () => settle(() => reject(aborted(signal!)));
-    const onTimeout = () =>
-      settle(() => reject(new CoterieError('ERR_TIMEOUT', { message: `nothing came within ${timeoutMs} ms` })));
-    const timer = timeoutMs === undefined ? undefined : clock.setInterval(onTimeout, timeoutMs);
-    const settle = (how: () => void) => {
-      signal?.removeEventListener('abort', onAbort);
-      if (timer !== undefined) clock.clearInterval(timer);
-      how();
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    work.then(
-      (value) => settle(() => resolve(value)),
-      (error: Error) => settle(() => reject(error)),
-    );
+  let onAbort: (() => void) | undefined;
+  let timer: unknown;
+  const givenUp = new Promise<never>((_resolve, reject) => {
+    if (signal !== undefined) {
+      onAbort = () => reject(aborted(signal));
+      signal.addEventListener('abort', onAbort, { once: true });
+    }
+    if (timeoutMs !== undefined) timer = clock.setInterval(() => reject(timedOut(timeoutMs)), timeoutMs);
   });
+  try {
+    return await Promise.race([work, givenUp]);
+  } finally {
+    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+    if (timeoutMs !== undefined) clock.clearInterval(timer);
+  }
+}
+
+function timedOut(timeoutMs: number): CoterieError<'ERR_TIMEOUT'> {
+  return new CoterieError('ERR_TIMEOUT', { message: `nothing came within ${timeoutMs} ms` });
 }

@@ -1,4 +1,7 @@
-/* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-argument -- what callers without types hand in */
+/* eslint-disable @typescript-eslint/no-explicit-any -- callers without types hand in anything */
+/* eslint-disable @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access -- the same */
+/* eslint-disable @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-assignment -- the same */
+/* eslint-disable @typescript-eslint/no-unsafe-argument -- the same */
 import assert from 'node:assert/strict';
 import { nextOf, rejection, revisionOf, type SuiteTests } from './suite-test.js';
 
