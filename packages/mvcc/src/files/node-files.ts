@@ -29,6 +29,7 @@ import {
 import { dirname, resolve } from 'node:path';
 import type { BackgroundFiles, FileDone, FileResult } from './background-files.js';
 import type { FileHandle, FileSystem, OpenMode } from './file-system.js';
+import { systemErrorCode } from './storage-error.js';
 
 const openFlags: Readonly<Record<OpenMode, number>> = {
   read: constants.O_RDONLY,
@@ -72,14 +73,28 @@ function syncDirectory(path: string): void {
   }
 }
 
+/**
+ * Makes one level at a time and syncs the name of each before the next: so of the levels that an earlier process made
+ * before it died only the deepest can be unsynced, and its name is synced here.
+ */
 function mkdir(path: string): void {
-  const first = mkdirSync(path, { recursive: true, mode: directoryPermissions });
-  if (first === undefined) return;
-  // Every level that was made is a new name in the one above it.
-  const top = dirname(resolve(first));
-  for (let level = dirname(resolve(path)); ; level = dirname(level)) {
-    syncDirectory(level);
-    if (level === top || level === dirname(level)) return;
+  const missing: string[] = [];
+  let level = resolve(path);
+  for (; !existsSync(level); level = dirname(level)) missing.push(level);
+  syncNameOf(level);
+  for (const made of missing.reverse()) {
+    mkdirSync(made, { recursive: true, mode: directoryPermissions });
+    syncDirectory(dirname(made));
+  }
+}
+
+/** The name of a directory that was there before. One in a directory that we may not read was not made by us. */
+function syncNameOf(existing: string): void {
+  try {
+    syncDirectory(dirname(existing));
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code !== 'EACCES' && code !== 'EPERM') throw error;
   }
 }
 

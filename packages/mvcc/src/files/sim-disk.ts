@@ -233,7 +233,10 @@ export class SimDisk {
       sync: (file) => this.#sync('sync', file),
       truncate: (file, size) => {
         const { node, path } = this.#file(file, 'truncate');
-        this.#run('truncate', path, () => (this.#allocate(node, size, path), node.truncate(size)));
+        this.#run('truncate', path, () => {
+          this.#allocate(node, size, path);
+          node.truncate(size);
+        });
       },
       size: (file) => this.#file(file, 'size').node.size,
       readFile: (path) =>
@@ -245,7 +248,13 @@ export class SimDisk {
         }),
       rename: (from, to) => this.#run('rename', from, () => names.rename(from, to)),
       unlink: (path) => this.#run('unlink', path, () => names.unlink(path)),
-      mkdir: (path) => this.#run('mkdir', path, () => names.mkdir(path)),
+      mkdir: (path) =>
+        this.#run(
+          'mkdir',
+          path,
+          () => names.mkdir(path, true),
+          () => names.mkdir(path, false),
+        ),
       readdir: (path) => this.#run('readdir', path, () => [...names.directory(path, 'scandir').cached.keys()].sort()),
       exists: (path) => names.find(path) !== undefined,
       syncDirectory: (path) => this.#run('syncDirectory', path, () => names.sync(names.directory(path, 'fsync'))),

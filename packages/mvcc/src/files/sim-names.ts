@@ -69,15 +69,16 @@ export class SimNames {
     this.#change({ remove: { in: directory, name } });
   }
 
-  mkdir(path: string): void {
+  /** @param synced false: the process stops before it could sync the names */
+  mkdir(path: string, synced: boolean): void {
     let directory = this.#root;
     for (const name of parts(path)) {
       let next = directory.cached.get(name);
       if (next === undefined) {
         next = new SimDirectory();
         this.#change({ set: { in: directory, name, node: next } });
-        this.sync(directory);
       }
+      if (synced) this.sync(directory);
       if (!(next instanceof SimDirectory)) throw systemError('ENOTDIR', 'mkdir', path);
       directory = next;
     }

@@ -49,8 +49,9 @@ export function createRing(bytes = ringBytes): SharedRing {
 
 type AsyncWait = { readonly async: false } | { readonly async: true; readonly value: Promise<unknown> };
 /** In every supported Node, and not yet in the library types of the target. */
-const waitAsync = (Atomics as unknown as { waitAsync(cells: Int32Array, cell: number, value: number): AsyncWait })
-  .waitAsync;
+const waitAsync = (
+  Atomics as unknown as { readonly waitAsync: (cells: Int32Array, cell: number, value: number) => AsyncWait }
+).waitAsync;
 
 /** The event loop's side. */
 export class RingProducer {

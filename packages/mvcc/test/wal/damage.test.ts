@@ -73,7 +73,7 @@ function withFlip(path: string, at: number, mask: number, check: () => void): vo
   bytes[at] = (bytes[at] as number) ^ mask;
   writeFileSync(path, bytes);
   check();
-  bytes[at] = (bytes[at] as number) ^ mask;
+  bytes[at] = bytes[at] ^ mask;
   writeFileSync(path, bytes);
 }
 
