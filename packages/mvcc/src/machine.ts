@@ -100,7 +100,9 @@ export class MvccStateMachine implements StateMachine, SessionReplica {
 
   prepare(entry: CommittedEntry, ready: () => void): boolean {
     if (entry.commands.length === 0) return true;
-    return this.#store.prefetch(this.#commands.of(entry).wanted, ready);
+    if (this.#store.prefetch(this.#commands.of(entry).wanted, ready)) return true;
+    this.#commands.keysLoaded(entry);
+    return false;
   }
 
   apply(entry: CommittedEntry): void {

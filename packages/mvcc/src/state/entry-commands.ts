@@ -18,8 +18,11 @@ export type EntryCommand = Command | UnreadableWrite | undefined;
 
 export interface ReadEntry {
   readonly commands: readonly EntryCommand[];
-  readonly wanted: Wanted;
+  /** What is to be loaded still. */
+  wanted: Wanted;
 }
+
+const noKeys: Wanted['keys'] = [];
 
 /** Entries that were prepared and not applied yet, at the most; one more is decoded again. */
 const preparedMax = 64;
@@ -36,6 +39,18 @@ export class EntryCommands {
       this.#prepared.set(entry, read);
     }
     return read;
+  }
+
+  /**
+   * The keys of an entry have been loaded once: they are not asked for again.
+   *
+   * An entry may name more bytes of values than the store keeps in its cache. Asked for again and again, the first ones would push out
+   * the last ones and the last ones the first ones, and the entry would never become ready; what has been pushed out is read when it is
+   * looked up, which is only slower.
+   */
+  keysLoaded(entry: CommittedEntry): void {
+    const read = this.of(entry);
+    read.wanted = { keys: noKeys, ranges: read.wanted.ranges };
   }
 
   take(entry: CommittedEntry): readonly EntryCommand[] {

@@ -20,14 +20,15 @@ export class WatcherIndex<W> {
   readonly #lengthCounts = new Map<number, number>();
   #lengths: readonly number[] = [];
 
-  /** @returns how to take it out again */
+  /** @returns how to take it out again; a second call does nothing */
   add(ranges: readonly KeyRange[], watcher: W): () => void {
-    const removals = ranges.map((range) => {
+    let removals = ranges.map((range) => {
       const key = onlyKey(range);
       return key === undefined ? this.#addRange(range, watcher) : addTo(this.#keys, key, watcher);
     });
     return () => {
       for (const remove of removals) remove();
+      removals = [];
     };
   }
 

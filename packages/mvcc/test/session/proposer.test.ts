@@ -280,7 +280,7 @@ describe('after a snapshot', () => {
     const text = (value: Uint8Array) => new TextDecoder().decode(value);
     const [replaced, deleted, missed, txn, added] = await Promise.all(calls.slice(0, 5));
     expect(replaced).toMatchObject({ kind: 'put', revision: 3, prev: { modRevision: 2 } });
-    expect(replaced?.kind === 'put' && 'prev' in replaced && text(replaced.prev!.value)).toBe('old');
+    expect(replaced?.kind === 'put' && 'prev' in replaced && text(replaced.prev.value)).toBe('old');
     expect(deleted).toMatchObject({ deleted: 1, revision: 4, prev: [{ key: 'a', modRevision: 3 }] });
     expect(missed).toEqual({ kind: 'put', ok: false, revision: 4 });
     expect(txn).toMatchObject({ revision: 5, results: [{ kind: 'put' }, { entry: { key: 'c', modRevision: 5 } }] });

@@ -1,0 +1,88 @@
+import type { CommittedEntry } from '@coterie/raft';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { MvccStateMachine } from '../../src/machine.js';
+import type { StoreLimits } from '../../src/store/store-limits.js';
+import { aRequest } from '../command/request-arbitrary.js';
+import { tinyLimits, World } from '../store/fixture.js';
+import { NaiveModel } from '../txn/naive-model.js';
+import { LogWriter } from './log-writer.js';
+import { VirtualClock } from './virtual-clock.js';
+
+/** A machine over the real store, on a simulated disk that may lose what was not synced. */
+class Member {
+  readonly world: World;
+  machine!: MvccStateMachine;
+  readonly #limits: Partial<StoreLimits>;
+  readonly failures: Error[] = [];
+
+  constructor(seed: number, limits: Partial<StoreLimits>) {
+    this.world = new World(seed);
+    this.#limits = limits;
+  }
+
+  async open(): Promise<this> {
+    const store = await this.world.open(this.#limits);
+    const scheduler = { defer: this.world.schedule.add };
+    this.machine = new MvccStateMachine({ store, clock: new VirtualClock(), scheduler });
+    this.machine.attach({ checkpointed: () => undefined, failed: (error) => this.failures.push(error) });
+    return this;
+  }
+
+  async apply(entry: CommittedEntry): Promise<void> {
+    // As a driver does: asked again whenever something has been loaded.
+    for (let asked = 0; ; asked++) {
+      if (asked > 100) throw new Error(`entry ${entry.index} never becomes ready`);
+      let loaded = (): void => undefined;
+      const ready = new Promise<void>((resolve) => (loaded = resolve));
+      if (this.machine.prepare(entry, loaded)) break;
+      await this.world.schedule.until(ready);
+    }
+    this.machine.apply(entry);
+    this.machine.logDurable(entry.index);
+    for (let steps = this.world.random.nextInt(4); steps > 0; steps--) this.world.schedule.step();
+  }
+}
+
+/** What the ranges of one entry take together must fit. */
+const room = { prefetchBytes: 1 << 20, cacheBytes: 500 };
+
+describe('on the store of the product', () => {
+  test('crashes and reopening change nothing: the same hash as a member that never stopped, the content of a naive model', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(aRequest, { maxLength: 5 }), { minLength: 5, maxLength: 40 }),
+        fc.nat(),
+        async (groups, seed) => {
+          const writer = new LogWriter();
+          const model = new NaiveModel();
+          for (const group of groups) {
+            writer.write(...group);
+            for (const request of group) model.execute(request);
+          }
+          const steady = await new Member(seed, { ...tinyLimits, checkpointBytes: 1 << 20, ...room }).open();
+          let shaky = await new Member(seed + 1, { ...tinyLimits, checkpointBytes: 600, ...room }).open();
+          for (const entry of writer.log) {
+            await steady.apply(entry);
+            await shaky.apply(entry);
+            if (shaky.world.random.nextInt(6) === 0) {
+              await shaky.world.crash();
+              shaky = await shaky.open();
+              for (const again of writer.log.slice(shaky.machine.applied().index, entry.index))
+                await shaky.apply(again);
+            }
+            expect(shaky.machine.stateHash()).toEqual(steady.machine.stateHash());
+          }
+          const entries = [...model.state.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+          for (const member of [steady, shaky]) {
+            const range = { range: { start: '' }, limit: 0, reverse: false, keysOnly: false, countOnly: false };
+            const read = await member.world.schedule.until(member.machine.range(range));
+            expect(read).toEqual({ revision: model.revision, entries, more: false });
+            expect(member.failures).toEqual([]);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
