@@ -1,5 +1,6 @@
 import { CoterieError, invariant } from '@coterie/errors';
-import { rm } from 'node:fs/promises';
+import { open, rm, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type {
   OrderedBatch,
@@ -35,7 +36,25 @@ async function openClassicOrderedStore(directory: string): Promise<OrderedStore>
   } catch (error) {
     throw levelError('cannot open the store', error, directory);
   }
-  return new ClassicOrderedStore(level);
+  try {
+    const names = await openNames(directory);
+    await names?.sync();
+    const parent = await openNames(dirname(directory));
+    await parent?.sync();
+    await parent?.close();
+    return new ClassicOrderedStore(level, names);
+  } catch (error) {
+    await level.close();
+    throw levelError('cannot open the store', error);
+  }
+}
+
+/**
+ * A directory as a file that can be synced. LevelDB syncs a new log file but not its name, and POSIX promises neither for the other: a
+ * batch counts as durable only when both are. Undefined where the platform keeps names durable by itself and has no such sync (Windows).
+ */
+async function openNames(directory: string): Promise<FileHandle | undefined> {
+  return process.platform === 'win32' ? undefined : open(directory, 'r');
 }
 
 class ClassicSnapshot implements OrderedSnapshot {
@@ -53,10 +72,12 @@ class ClassicSnapshot implements OrderedSnapshot {
 
 class ClassicOrderedStore implements OrderedStore {
   readonly #level: Level;
+  readonly #names: FileHandle | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(level: Level) {
+  constructor(level: Level, names: FileHandle | undefined) {
     this.#level = level;
+    this.#names = names;
   }
 
   snapshot(): OrderedSnapshot {
@@ -95,7 +116,7 @@ class ClassicOrderedStore implements OrderedStore {
 
   batch(): OrderedBatch {
     try {
-      return new ClassicBatch(this.#level);
+      return new ClassicBatch(this.#level, this.#names);
     } catch (error) {
       throw levelError('cannot write', error);
     }
@@ -106,7 +127,7 @@ class ClassicOrderedStore implements OrderedStore {
   }
 
   close(done: (error: Error | undefined) => void): void {
-    this.#closing ??= this.#level.close();
+    this.#closing ??= this.#level.close().finally(() => this.#names?.close());
     settle(this.#closing, 'cannot close', undefined, (error) => {
       done(error);
     });
@@ -164,7 +185,10 @@ class ClassicBatch implements OrderedBatch {
   readonly #batch: ReturnType<Level['batch']> & { put(key: string, value: Uint8Array): unknown };
   #fault: Error | undefined;
 
-  constructor(level: Level) {
+  constructor(
+    level: Level,
+    private readonly names: FileHandle | undefined,
+  ) {
     this.#batch = level.batch();
   }
 
@@ -177,11 +201,15 @@ class ClassicBatch implements OrderedBatch {
   }
 
   write(options: { readonly sync: boolean }, done: (error: Error | undefined) => void): void {
-    const fault = this.#fault;
-    const written = fault === undefined ? this.#batch.write(options) : Promise.reject(fault);
-    settle(written, 'cannot write', undefined, (error) => {
+    settle(this.#write(options), 'cannot write', undefined, (error) => {
       done(error);
     });
+  }
+
+  async #write(options: { readonly sync: boolean }): Promise<void> {
+    if (this.#fault !== undefined) throw this.#fault;
+    await this.#batch.write(options);
+    if (options.sync) await this.names?.sync();
   }
 
   discard(): void {

@@ -48,6 +48,7 @@ export class LevelStore implements Store {
   #lastNumber: number;
   #host: StoreHost | undefined;
   #receiving: Receiving | undefined;
+  #receives: Promise<unknown> = Promise.resolve();
   #fault: Error | undefined;
   #closing: Promise<void> | undefined;
 
@@ -171,7 +172,14 @@ export class LevelStore implements Store {
     return { state, meta: { index: state.appliedIndex, term: state.appliedTerm, size: source.size }, source };
   }
 
-  async receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotSink> {
+  receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotSink> {
+    // One after the other: each gives up what the one before it began.
+    const receiving = this.#receives.then(() => this.#receive(meta));
+    this.#receives = receiving.catch(() => undefined);
+    return receiving;
+  }
+
+  async #receive(meta: SnapshotMeta): Promise<SnapshotSink> {
     this.#checkOpen();
     const before = this.#receiving;
     if (before !== undefined) {
@@ -179,7 +187,7 @@ export class LevelStore implements Store {
       const same = sink.meta.index === meta.index && sink.meta.term === meta.term && sink.meta.size === meta.size;
       if (same && sink.usable && sink.checkpoint === undefined) return sink;
       this.#receiving = undefined;
-      await sink.abort();
+      await sink.end();
     }
     const number = ++this.#lastNumber;
     const { directory, ordered, background, limits } = this.#parts;
@@ -190,7 +198,12 @@ export class LevelStore implements Store {
       store,
       files: background,
       limits,
-      discard: () => this.#discard(number, store),
+      defer: this.#parts.defer,
+      close: () =>
+        completion<undefined>((done) => {
+          store.close(done);
+        }),
+      remove: () => this.#remove(number),
     });
     this.#receiving = { number, sink };
     return sink;
@@ -223,7 +236,7 @@ export class LevelStore implements Store {
   }
 
   contentHash(): Promise<ContentHash> {
-    return contentHash(this.view(), this.#parts.limits.sliceBytes);
+    return contentHash(this.view(), Math.ceil(this.#parts.limits.sliceBytes / 4));
   }
 
   close(): Promise<void> {
@@ -234,7 +247,13 @@ export class LevelStore implements Store {
   async #close(): Promise<void> {
     const closed = new CoterieError('ERR_CLOSED', { message: 'the store is closed' });
     for (const body of this.#retiring.keys()) body.views.endAll(closed);
-    await Promise.all([this.#body.close(), ...this.#retiring.values(), this.#receiving?.sink.abort()]);
+    await this.#receives;
+    await Promise.all([
+      this.#exports.close(),
+      this.#body.close(),
+      ...this.#retiring.values(),
+      this.#receiving?.sink.end(),
+    ]);
   }
 
   /** Takes one step of undoing. @returns the revision to go on from */
@@ -269,15 +288,6 @@ export class LevelStore implements Store {
     if (this.#fault !== undefined || this.#closing !== undefined) return;
     this.#fault = error;
     this.#host?.failed(error);
-  }
-
-  async #discard(number: number, store: SnapshotImport['store']): Promise<void> {
-    await new Promise<void>((resolve) => {
-      store.close(() => {
-        resolve();
-      });
-    });
-    await this.#remove(number);
   }
 
   async #remove(number: number): Promise<void> {

@@ -93,7 +93,7 @@ export class StoreBody {
 
   get overloaded(): boolean {
     const { active, frozen } = this.layers.overlay;
-    return frozen !== undefined && active.bytes + frozen.bytes >= 2 * this.#limits.checkpointBytes;
+    return this.#broken || (frozen !== undefined && active.bytes + frozen.bytes >= 2 * this.#limits.checkpointBytes);
   }
 
   lookup(key: BinaryKey): KeyRecord | undefined {

@@ -6,7 +6,7 @@ import { nodeBackgroundFiles, nodeFileSystem } from '../../src/files/node-files.
 import { classicOrderedStores } from '../../src/store/classic-ordered-store.js';
 import { openLevelStore } from '../../src/store/open-level-store.js';
 import type { Store } from '../../src/store/store.js';
-import { Writer, bytes, text, tinyLimits } from './fixture.js';
+import { Writer, bytes, text } from './fixture.js';
 
 /** The store over LevelDB, the file system and the event loop of this process. */
 
@@ -22,7 +22,7 @@ function open(name: string, minAppliedIndex = 0): Promise<Store> {
     background: nodeBackgroundFiles,
     ordered: classicOrderedStores,
     defer: setImmediate,
-    limits: { ...tinyLimits, checkpointBytes: 50_000 },
+    limits: { checkpointBytes: 300_000, segmentBytes: 60_000, recentBytes: 10_000, cacheBytes: 10_000 },
     minAppliedIndex,
   });
 }

@@ -229,13 +229,18 @@ test('a damaged or cut snapshot is refused wherever it is damaged, and the store
 });
 
 test.each([
-  { committed: true, mark: true, kept: 'snapshot' },
-  { committed: true, mark: false, kept: 'old' },
-  { committed: false, mark: false, kept: 'old' },
-  { committed: false, mark: true, kept: 'none' },
+  { end: 'crash', committed: true, mark: true, kept: 'snapshot' },
+  { end: 'close', committed: true, mark: true, kept: 'snapshot' },
+  { end: 'another', committed: true, mark: true, kept: 'snapshot' },
+  { end: 'crash', committed: true, mark: false, kept: 'old' },
+  { end: 'close', committed: true, mark: false, kept: 'old' },
+  { end: 'crash', committed: false, mark: false, kept: 'old' },
+  { end: 'close', committed: false, mark: false, kept: 'old' },
+  { end: 'crash', committed: false, mark: true, kept: 'none' },
+  { end: 'close', committed: false, mark: true, kept: 'none' },
 ])(
-  'after a crash before it is current (durable: $committed, mark in the log: $mark) the store is: $kept',
-  async ({ committed, mark, kept }) => {
+  'ended by $end before it is current (durable: $committed, mark in the log: $mark) the store is: $kept',
+  async ({ end, committed, mark, kept }) => {
     const from = await sender();
     const opened = await open(from);
     const content = await readAll(from, opened);
@@ -246,7 +251,9 @@ test.each([
     const sink = await to.run(to.store.receiveSnapshot(opened.meta));
     await send(to, sink, content);
     if (committed) await to.run(sink.commit());
-    await to.world.crash();
+    if (end === 'another') await to.run(to.store.receiveSnapshot({ ...opened.meta, index: opened.meta.index + 5 }));
+    if (end === 'close') await to.run(to.store.close());
+    else await to.world.crash();
     const opening = to.start(tinyLimits, mark ? opened.meta.index : 0);
     if (kept === 'none') {
       await expect(opening).rejects.toMatchObject({ code: 'ERR_CORRUPT' });

@@ -16,6 +16,7 @@ interface ExportedFile {
 interface Export {
   readonly written: Promise<ExportedFile>;
   readers: number;
+  removed: boolean;
 }
 
 /** The exported snapshots that are being sent: one file for each checkpoint, shared by all that are sent from it. */
@@ -33,16 +34,21 @@ export class Exports {
   /** @param hold takes hold of what is exported, for a file that is not there yet. @throws CoterieError ERR_CORRUPT, ERR_STORAGE */
   async open(state: StoreState, hold: () => ExportSource & { release(): void }): Promise<SnapshotSource> {
     const found = this.#byState.get(state);
-    const shared = found ?? { written: this.#write(state, hold()), readers: 0 };
+    const shared = found ?? { written: this.#write(state, hold()), readers: 0, removed: false };
     this.#byState.set(state, shared);
     shared.readers++;
     try {
       const exported = await shared.written;
-      return this.#source(exported, () => this.#leave(state, shared));
+      return this.#source(exported, shared, () => this.#leave(state, shared));
     } catch (error) {
       await this.#leave(state, shared);
       throw error;
     }
+  }
+
+  /** Ends all of them; reads of an open source fail from then on. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#byState].map(([state, shared]) => this.#drop(state, shared)));
   }
 
   async #write(state: StoreState, source: ExportSource & { release(): void }): Promise<ExportedFile> {
@@ -64,12 +70,12 @@ export class Exports {
     }
   }
 
-  #source({ file, size }: ExportedFile, leave: () => Promise<void>): SnapshotSource {
+  #source({ file, size }: ExportedFile, shared: Export, leave: () => Promise<void>): SnapshotSource {
     let open = true;
     return {
       size,
       read: async (offset, length) => {
-        if (!open) throw new CoterieError('ERR_CLOSED', { message: 'the snapshot is closed' });
+        if (!open || shared.removed) throw new CoterieError('ERR_CLOSED', { message: 'the snapshot is closed' });
         const bytes = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, size - offset)));
         try {
           const got = await completion<number>((done) => {
@@ -90,6 +96,12 @@ export class Exports {
 
   async #leave(state: StoreState, shared: Export): Promise<void> {
     if (--shared.readers > 0) return;
+    await this.#drop(state, shared);
+  }
+
+  async #drop(state: StoreState, shared: Export): Promise<void> {
+    if (shared.removed) return;
+    shared.removed = true;
     if (this.#byState.get(state) === shared) this.#byState.delete(state);
     const exported = await shared.written.catch(() => undefined);
     if (exported !== undefined) await this.#remove(exported.path, exported.file);

@@ -2,7 +2,7 @@ import type { SnapshotMeta, SnapshotSink } from '@coterie/raft';
 import { CoterieError } from '@coterie/errors';
 import type { BackgroundFiles } from '../../files/background-files.js';
 import { decodeCheckpoint, encodeCheckpoint, type CheckpointRecord } from '../checkpoint-record.js';
-import { completion } from '../completion.js';
+import { completion, nextTurn, type Defer } from '../completion.js';
 import { ChangeAssembler } from '../history/change-assembler.js';
 import { emptyManifest, type HistoryManifest } from '../history/manifest.js';
 import { SegmentWriter } from '../history/segment-writer.js';
@@ -29,8 +29,10 @@ export interface ImportTarget {
   readonly store: OrderedStore;
   readonly files: BackgroundFiles;
   readonly limits: { readonly segmentBytes: number; readonly sliceBytes: number };
-  /** Closes and removes what was built. */
-  readonly discard: () => Promise<void>;
+  readonly defer: Defer;
+  readonly close: () => Promise<void>;
+  /** Removes what was built; closed before. */
+  readonly remove: () => Promise<void>;
 }
 
 /**
@@ -56,6 +58,8 @@ export class SnapshotImport implements SnapshotSink {
   #history: HistoryManifest = emptyManifest;
   #checkpoint: CheckpointRecord | undefined;
   #fault: Error | undefined;
+  /** The step that is under way. */
+  #step: Promise<void> = Promise.resolve();
 
   constructor(meta: SnapshotMeta, target: ImportTarget) {
     this.meta = meta;
@@ -93,6 +97,8 @@ export class SnapshotImport implements SnapshotSink {
       let bytes: Uint8Array = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
       for (let block = decodeBlock(bytes); block !== undefined; block = decodeBlock(bytes)) {
         await this.#take(block);
+        await nextTurn(this.#target.defer);
+        if (this.#fault !== undefined) throw this.#fault;
         bytes = bytes.subarray(blockHeadBytes + block.content.length);
       }
       // Copied: the chunk belongs to the transport's frame.
@@ -114,13 +120,25 @@ export class SnapshotImport implements SnapshotSink {
     });
   }
 
-  /** Idempotent. */
+  /** Gives up what is not committed yet; behind `commit` it does nothing. Idempotent. */
   async abort(): Promise<void> {
+    if (this.#checkpoint !== undefined) return;
+    await this.end();
+  }
+
+  /**
+   * Closes it, and removes it unless it is committed: the log may have its mark already, and then only the next start can tell whether it
+   * is what the log goes on from.
+   */
+  async end(): Promise<void> {
     this.#fault ??= new CoterieError('ERR_ABORTED', { message: 'the snapshot was given up' });
+    // What it builds is removed, so nothing may be added to it any more.
+    await this.#step;
     this.#batch?.discard();
     this.#batch = undefined;
     await this.#writer.close().catch(() => undefined);
-    await this.#target.discard();
+    await this.#target.close();
+    if (this.#checkpoint === undefined) await this.#target.remove();
   }
 
   #complete(): StoreState {
@@ -191,11 +209,11 @@ export class SnapshotImport implements SnapshotSink {
 
   async #guard(step: () => Promise<void>): Promise<void> {
     if (this.#fault !== undefined) throw this.#fault;
-    try {
-      await step();
-    } catch (error) {
+    const running = step();
+    this.#step = running.catch((error: unknown) => {
       this.#fault ??= error as Error;
-      throw this.#fault;
-    }
+    });
+    await this.#step;
+    await running;
   }
 }
