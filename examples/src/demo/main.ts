@@ -42,7 +42,7 @@ async function main(args: DemoArguments): Promise<number> {
     const holds = run.verdict.faults.length === 0;
     console.log(holds ? 'Everything holds.' : 'This is a bug.');
     keepData = args.keep;
-    if (args.keep && holds) await leave(cluster, folder);
+    if (args.keep && holds) await leave(cluster, run.outage.successor, folder);
     return holds ? 0 : 1;
   } catch (error) {
     // Nothing of this run is wanted any more: no hand-over, no last checkpoint.
@@ -63,10 +63,10 @@ async function main(args: DemoArguments): Promise<number> {
   }
 }
 
-async function leave(cluster: DemoCluster, folder: DataFolder): Promise<void> {
+async function leave(cluster: DemoCluster, leader: string, folder: DataFolder): Promise<void> {
   const pids = cluster.members.map((member) => member.process?.pid).filter((pid) => pid !== undefined);
   await cluster.leaveRunning();
-  console.log(`\n${howToTalk(cluster, folder.path, pids)}\n`);
+  console.log(`\n${howToTalk(cluster, leader, folder.path, pids)}\n`);
 }
 
 try {

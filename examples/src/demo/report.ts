@@ -62,7 +62,8 @@ function syncs(run: Run, status: ServiceStatus): string {
 }
 
 /** How to go on with a cluster that was kept. */
-export function howToTalk(cluster: DemoCluster, folder: string, pids: readonly number[]): string {
+export function howToTalk(cluster: DemoCluster, leader: string, folder: string, pids: readonly number[]): string {
+  const other = cluster.members.find((member) => member.name !== leader)?.name ?? leader;
   const [one, two, three] = cluster.members.map((member) => member.client.url);
   const key = keyPath('packages/node_modules/ws');
   return `The cluster is up (${cluster.members.map((m) => `${m.name} ${m.client.url}`).join(', ')}). Talk to any of the three:
@@ -74,7 +75,7 @@ export function howToTalk(cluster: DemoCluster, folder: string, pids: readonly n
   curl -s '${two!}/range?prefix=packages/&limit=3'
   curl -sN '${three!}/watch?prefix=gree&fromRevision=1'
   curl -s -X DELETE ${one!}/kv/greeting
-  curl -s -X POST '${one!}/transfer?to=b'        (ask the leader; /status names it)
+  curl -s -X POST '${cluster.get(leader).client.url}/transfer?to=${other}'
 
 Stop it, and remove its data:
 
