@@ -7,16 +7,25 @@ const rangeProperties: ReadonlySet<string> = new Set(['all', 'prefix', 'gte', 'g
  * The first key after all keys that begin with `prefix`; `undefined` when there is none (a prefix of 0xff bytes only,
  * or none).
  */
-export function prefixEnd(prefix: BinaryKey): BinaryKey | undefined {
+function prefixEnd(prefix: BinaryKey): BinaryKey | undefined {
   let length = prefix.length;
   while (length > 0 && prefix.charCodeAt(length - 1) === 0xff) length--;
   if (length === 0) return undefined;
   return prefix.slice(0, length - 1) + String.fromCharCode(prefix.charCodeAt(length - 1) + 1);
 }
 
-/** All keys that begin with `prefix`; every key for the empty one. */
-export function prefixRange(prefix: BinaryKey): KeyRange {
+/** All keys that begin with `prefix`. */
+function prefixRange(prefix: BinaryKey): KeyRange {
   return between(prefix, prefixEnd(prefix));
+}
+
+/**
+ * Every key of a namespace. Keys are not empty, so the key that is the prefix itself lies outside: a view neither reads
+ * nor deletes what it has no name for.
+ */
+function namespaceRange(namespace: BinaryKey): KeyRange {
+  if (namespace === '') return { start: '' };
+  return between(`${namespace}\0`, prefixEnd(namespace));
 }
 
 function between(start: BinaryKey, end: BinaryKey | undefined): KeyRange {
@@ -49,7 +58,8 @@ export function parseRange(range: unknown, argument: string, namespace: BinaryKe
   if (prefix === undefined && noBound) {
     throw invalid(argument, 'has no bound; every key is { all: true }');
   }
-  let { start, end } = prefixRange(prefix === undefined ? namespace : encode(prefix, `${argument}.prefix`));
+  let { start, end } =
+    prefix === undefined ? namespaceRange(namespace) : prefixRange(encode(prefix, `${argument}.prefix`));
   if (gte !== undefined) start = later(start, encode(gte, `${argument}.gte`));
   if (gt !== undefined) start = later(start, `${encode(gt, `${argument}.gt`)}\0`);
   if (lt !== undefined) end = earlier(end, encode(lt, `${argument}.lt`));
@@ -62,7 +72,7 @@ function wholeRange(range: Readonly<Record<string, unknown>>, argument: string, 
   for (const [name, value] of Object.entries(range)) {
     if (name !== 'all' && value !== undefined) throw invalid(`${argument}.${name}`, 'excludes all');
   }
-  return prefixRange(namespace);
+  return namespaceRange(namespace);
 }
 
 function later(a: BinaryKey, b: BinaryKey): BinaryKey {

@@ -203,8 +203,10 @@ export class KvView {
   withEncoding(encoding: { key?: KeyEncoding | undefined; value?: ValueEncoding | undefined }): KvView {
     if (!isPlainObject(encoding))
       throw invalid('encoding', `must be an object { key, value }, not ${kindOf(encoding)}`);
+    const { key, value, ...rest } = encoding;
+    const stray = Object.keys(rest)[0];
+    if (stray !== undefined) throw invalid(`encoding.${stray}`, 'is not a property of an encoding');
     const { store, limits, namespace, keys, values } = this.#codec;
-    const { key, value } = encoding;
     return new KvView(
       this.#core,
       new ViewCodec(

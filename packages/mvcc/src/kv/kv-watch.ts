@@ -39,6 +39,7 @@ export class KvWatch implements Watch<unknown, unknown>, Endable {
   /** Thrown once by `next`, then the watch is over. */
   #failure: { readonly error: unknown } | undefined;
   #over = false;
+  #stands = false;
   #pulling = false;
 
   constructor(context: WatchContext, request: WatchRequest | StillbornWatch, signal: AbortSignal | undefined) {
@@ -73,6 +74,7 @@ export class KvWatch implements Watch<unknown, unknown>, Endable {
     invariant(opened?.kind === 'opened', 'a watch opens with its revision', { kind: opened?.kind });
     this.#page = page;
     this.#at = 1;
+    this.#stands = true;
     if (!request.initial)
       this.#revision = request.fromRevision === undefined ? opened.revision : request.fromRevision - 1;
     return { revision: opened.revision };
@@ -114,7 +116,7 @@ export class KvWatch implements Watch<unknown, unknown>, Endable {
     if (this.#pulling) throw invalid('next', 'was called again before it had answered: a watch has one consumer');
     this.#pulling = true;
     try {
-      await this.ready.catch(() => undefined);
+      if (!this.#stands) await this.ready.catch(() => undefined);
       const batch = await this.#nextBatch();
       if (batch !== undefined) return { done: false, value: batch };
       const failure = this.#failure;

@@ -180,17 +180,14 @@ export const encodings: SuiteTests = {
     for (const key of ['a', 'b', 'bx', 'by', 'c']) await kv.put(key, key);
     const keys = async (range: Parameters<typeof kv.range>[0]) =>
       (await inner.range(range)).entries.map((entry) => entry.key).join(' ');
-    assert.equal(
-      await keys({ all: true }).catch(() => 'empty key'),
-      ' x y',
-      'the key that is the prefix itself has an empty name',
-    );
+    // The key that is the prefix itself has no name in it.
+    assert.equal(await keys({ all: true }), 'x y');
     assert.equal(await keys({ gte: 'x' }), 'x y');
-    assert.equal(await keys({ lt: 'y' }).then((text) => text.trim()), 'x');
-    assert.equal((await inner.delete({ all: true })).deleted, 3);
+    assert.equal(await keys({ lt: 'y' }), 'x');
+    assert.equal((await inner.delete({ all: true })).deleted, 2);
     assert.deepEqual(
       (await kv.range({ all: true })).entries.map((entry) => entry.key),
-      ['a', 'c'],
+      ['a', 'b', 'c'],
     );
   },
 };

@@ -205,6 +205,7 @@ export const badInput: SuiteTests = {
     for (const value of ['JSON', 'utf-8', { encode() {} }, null]) {
       assert.throws(() => untyped.withEncoding({ value }), invalid('encoding.value'));
     }
+    assert.throws(() => untyped.withEncoding({ values: 'json' }), invalid('encoding.values'));
     assert.throws(() => untyped.onClose('x'), invalid('fn'));
     const same = kv.withEncoding({ key: undefined, value: undefined });
     await same.put('a', 'x');
