@@ -35,10 +35,12 @@ export interface AttachToServer {
 
 /** Every bound of a transport. Times in ms, sizes in bytes. */
 export interface WsTransportLimits {
-  /** Longest frame sent or taken; one raft message must fit. Default 16 MiB. */
+  /** Longest frame sent or taken; one raft message must fit. The same on every member. Default 16 MiB. */
   readonly maxFrameBytes: number;
   /** Unsent bytes on one link above which messages to that peer are dropped. Default 16 MiB. */
   readonly highWaterBytes: number;
+  /** Connections on a port of our own, whoever has made them. Default 1,024. */
+  readonly maxConnections: number;
   /** Connections that have not yet said who they are. Default 64. */
   readonly maxPendingConnections: number;
   /** Time a new connection has for its hello. Default 5,000. */
@@ -100,6 +102,7 @@ export const maxIncarnationBytes = 256;
 const defaultLimits: WsTransportLimits = {
   maxFrameBytes: 16 << 20,
   highWaterBytes: 16 << 20,
+  maxConnections: 1_024,
   maxPendingConnections: 64,
   helloTimeoutMs: 5_000,
   connectTimeoutMs: 2_000,

@@ -111,7 +111,7 @@ export class PeerServer {
   }
 
   #createServer(listen: ListenOnPort): HttpServer | HttpsServer {
-    const { helloTimeoutMs } = this.#host.options.limits;
+    const { helloTimeoutMs, maxConnections } = this.#host.options.limits;
     const bounds = { headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 8 << 10 };
     const server =
       listen.tls === undefined
@@ -126,6 +126,7 @@ export class PeerServer {
       if (upgradePath(request) === (listen.path ?? '/')) this.#upgrade(request, socket, head);
       else refuseUpgrade(socket, 404, 'nothing to upgrade to here');
     });
+    server.maxConnections = maxConnections;
     server.on('connection', (socket: Socket) => this.#host.sockets.track(socket));
     // With TLS, what waits in the lobby is the socket after its handshake; the time before is bounded by
     // handshakeTimeout.

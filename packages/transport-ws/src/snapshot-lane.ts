@@ -42,10 +42,11 @@ export class SnapshotLane {
   receive(peer: TransportPeer, ws: WebSocket): void {
     const older = this.#receiving.get(peer.id);
     older?.stop('replaced by a newer transfer');
-    const receiver = new SnapshotReceiver(this.#host, peer, ws, older?.finished ?? Promise.resolve());
+    const receiver = new SnapshotReceiver(this.#host, peer, ws, older?.freed ?? Promise.resolve());
     this.#receiving.set(peer.id, receiver);
     void this.#track(receiver.finished).then(() => {
-      if (this.#receiving.get(peer.id) === receiver) this.#receiving.delete(peer.id);
+      // One that never had its turn stays, to tell the next whose sink may still be in use.
+      if (receiver.entered && this.#receiving.get(peer.id) === receiver) this.#receiving.delete(peer.id);
     });
   }
 

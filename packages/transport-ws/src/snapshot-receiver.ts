@@ -25,7 +25,9 @@ export class SnapshotReceiver {
   readonly #connection: Connection;
   readonly #notes: Mailbox<SenderNote>;
   readonly #gone = new AbortController();
+  readonly #before: Promise<void>;
   #queuedBytes = 0;
+  #entered = false;
   /** Resolves, never rejects, when the sink has been left alone. */
   readonly finished: Promise<void>;
 
@@ -33,6 +35,7 @@ export class SnapshotReceiver {
   constructor(host: SnapshotReceiverHost, peer: TransportPeer, ws: WebSocket, before: Promise<void>) {
     this.#host = host;
     this.#peer = peer;
+    this.#before = before;
     this.#notes = new Mailbox(host.options.limits.snapshotStallMs);
     this.#connection = new Connection(ws, {
       message: (frame) => this.#message(frame),
@@ -42,7 +45,15 @@ export class SnapshotReceiver {
       },
     });
     host.heart.add(this.#connection);
-    this.finished = this.#run(before);
+    this.finished = this.#run();
+  }
+
+  /**
+   * When a newer transfer of the same peer may ask for its sink. One that never had its turn passes on what it waited
+   * for.
+   */
+  get freed(): Promise<void> {
+    return this.#entered ? this.finished : this.#before;
   }
 
   stop(why: string): void {
@@ -70,9 +81,12 @@ export class SnapshotReceiver {
     }
   }
 
-  async #run(before: Promise<void>): Promise<void> {
+  async #run(): Promise<void> {
     try {
-      await before;
+      // A predecessor stuck on its disk must not pile up those who have given up waiting for it.
+      await Promise.race([this.#before, whenAborted(this.#gone.signal)]);
+      if (this.#gone.signal.aborted) throw new Error('the sender is gone');
+      this.#entered = true;
       await this.#receive();
       this.#tell({ type: 'done' });
       this.#connection.close(closeCodes.done, 'done');
@@ -138,4 +152,11 @@ export class SnapshotReceiver {
   #tell(note: ReceiverNote): void {
     this.#connection.send(encodeReceiverNote(note));
   }
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

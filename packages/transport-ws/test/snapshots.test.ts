@@ -272,4 +272,32 @@ describe('a receiver of snapshots', () => {
     await until('the second begins', () => second.messages.length === 1);
     expect(store.ends).toEqual(['abort']);
   });
+
+  it('waits with the newest only, behind a sink that is stuck', async () => {
+    const { b, store, caller } = await visited();
+    const gate = new Gate();
+    store.onWrite = () => gate.pass();
+    caller.ws.send(encodeBegin(meta, 2000));
+    await until('go', () => caller.messages.length > 0);
+    caller.ws.send(encodeChunk(content.subarray(0, 1000)));
+    await until('writing', () => gate.tried);
+    const later: Caller[] = [];
+    for (let i = 0; i < 3; i++) {
+      const next = await new Caller(b.transport.address ?? '').enter({ id: 1, name: 'n1' }, b, 'snapshot');
+      next.ws.send(encodeBegin(meta, 2000));
+      later.push(next);
+      // The second gives up by itself; those behind it must not take that for a free sink.
+      if (i === 0) {
+        next.ws.terminate();
+        await pause(30);
+      }
+    }
+    const [second, third, fourth] = later;
+    await Promise.all([caller.closed, second?.closed, third?.closed]);
+    await pause(30);
+    expect([fourth?.messages.length, store.ends.length]).toEqual([0, 0]);
+    gate.open();
+    await until('the newest begins', () => fourth?.messages.length === 1);
+    expect(store.ends).toEqual(['abort']);
+  });
 });

@@ -47,7 +47,7 @@ describe('over TLS', () => {
   });
 
   it('strangers get no more time with a handshake than without, and close does not wait for them', async () => {
-    const end = await open(1, { ...secure, limits: { ...quick, helloTimeoutMs: 150 } });
+    const end = await open(1, { ...secure, limits: { ...quick, helloTimeoutMs: 150, maxConnections: 3 } });
     const silent = connect(end.port, '127.0.0.1')
       .on('error', () => 0)
       .resume();
@@ -55,6 +55,13 @@ describe('over TLS', () => {
       .on('error', () => 0)
       .resume();
     await until('both run out of time', () => silent.closed && shaken.closed);
+    const crowd = Array.from({ length: 5 }, () =>
+      connect(end.port, '127.0.0.1')
+        .on('error', () => 0)
+        .resume(),
+    );
+    await until('all but three are turned away', () => crowd.filter((socket) => socket.closed).length === 2);
+    await until('the three run out of time', () => crowd.every((socket) => socket.closed));
     const late = connect(end.port, '127.0.0.1')
       .on('error', () => 0)
       .resume();
