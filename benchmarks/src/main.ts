@@ -5,7 +5,9 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Suite } from './suite.js';
 
-/** A suite is a module of its own, loaded only when it runs: what one measures is not slowed by what another imports. */
+/**
+ * A suite is a module of its own, loaded only when it runs: what one measures is not slowed by what another imports.
+ */
 const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   commit: async () => (await import('./commit/commit-suite.js')).commitSuite,
   codec: async () => (await import('./micro/codec-suite.js')).codecSuite,

@@ -27,8 +27,8 @@ interface Row {
 }
 
 /**
- * Puts per second and their latency as an application sees them: three processes on one machine, every put synced by a majority before
- * it is acknowledged, the clients in the leader's own process.
+ * Puts per second and their latency as an application sees them: three processes on one machine, every put synced by a
+ * majority before it is acknowledged, the clients in the leader's own process.
  */
 export const commitSuite: Suite = {
   summary: 'puts on three processes, by the number of clients',
@@ -106,6 +106,7 @@ function print(rows: readonly Row[]): string {
   const errors = rows.flatMap(({ clients, errors: codes }) =>
     Object.entries(codes).map(([code, n]) => `${clients} clients: ${n} × ${code}`),
   );
-  const about = `${valueBytes}-byte values, ${keys.toLocaleString('en-US')} keys, every put synced by a majority; * the leader, with the clients`;
+  const load = `${valueBytes}-byte values, ${keys.toLocaleString('en-US')} keys`;
+  const about = `${load}, every put synced by a majority; * the leader, with the clients`;
   return [table([head, ...lines]), ...errors, about].join('\n');
 }

@@ -1,4 +1,5 @@
-// One member of the benchmark's cluster; on the leader also the load. Started and asked by the suite over its IPC channel.
+// One member of the benchmark's cluster; on the leader also the load. Started and asked by the suite over its IPC
+// channel.
 import { openPeer } from 'coterie';
 import type { LoadOptions, Mark, MemberOptions, MemberReply, MemberRequest, MemberStatus } from './member-messages.js';
 import { PutLoad } from './put-load.js';

@@ -9,8 +9,8 @@ const batch = 64;
 const dataBytes = 300;
 
 /**
- * A core of five members that leads, with its driver's part done by hand: the disk answers at once, the other members' messages are made
- * up.
+ * A core of five members that leads, with its driver's part done by hand: the disk answers at once, the other members'
+ * messages are made up.
  */
 class Leader {
   readonly core: RaftCore;
@@ -47,7 +47,10 @@ class Leader {
     }
   }
 
-  /** All followers acknowledge all; the log is cut, so that a long run measures a core with a short log, as a driver keeps it. */
+  /**
+   * All followers acknowledge all; the log is cut, so that a long run measures a core with a short log, as a driver
+   * keeps it.
+   */
   catchUp(): void {
     for (const from of members.slice(1)) this.acknowledge(from, this.core.lastIndex);
     this.turn();

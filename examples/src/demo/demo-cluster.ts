@@ -22,8 +22,8 @@ const pollMs = 20;
 const stopMsMax = 7_000;
 
 /**
- * The three processes. Each is in a process group of its own, so that Ctrl-C in the terminal reaches the demo alone, which then ends
- * them in order; should the demo itself be killed, the services see their channel to it close, and end.
+ * The three processes. Each is in a process group of its own, so that Ctrl-C in the terminal reaches the demo alone,
+ * which then ends them in order; should the demo itself be killed, the services see their channel to it close, and end.
  */
 export class DemoCluster {
   static readonly names = ['a', 'b', 'c'] as const;

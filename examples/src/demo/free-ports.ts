@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 
-// Below the range from which systems draw the ports of outgoing connections (Linux from 32768, IANA from 49152): while a killed member is
-// away, nobody's outgoing connection may take its port.
+// Below the range from which systems draw the ports of outgoing connections (Linux from 32768, IANA from 49152): while
+// a killed member is away, nobody's outgoing connection may take its port.
 const lowest = 12_000;
 const highest = 32_000;
 const attemptsMax = 200;

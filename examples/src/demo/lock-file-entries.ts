@@ -21,7 +21,10 @@ export function readLockFile(): PackageEntry[] {
   }));
 }
 
-/** The value of one attempt: the package's JSON with the pass and the attempt in it. The same arguments give the same text. */
+/**
+ * The value of one attempt: the package's JSON with the pass and the attempt in it. The same arguments give the same
+ * text.
+ */
 export function valueOf({ fields }: PackageEntry, pass: number, attempt: number): string {
   return JSON.stringify({ ...fields, load: { pass, attempt } });
 }

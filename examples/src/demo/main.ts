@@ -1,4 +1,5 @@
-// The demo: a cluster of three processes under load loses its leader, and nothing else. Prints what it proved; exits 1 if it could not.
+// The demo: a cluster of three processes under load loses its leader, and nothing else. Prints what it proved; exits 1
+// if it could not.
 import { readArguments, usage, type DemoArguments } from './arguments.js';
 import { makeDataFolder, type DataFolder } from './data-folder.js';
 import { DemoCluster } from './demo-cluster.js';

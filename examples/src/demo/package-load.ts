@@ -14,8 +14,8 @@ const restMs = 300;
 const retryMs = 20;
 
 /**
- * Puts the packages again and again, pass after pass, with a fixed number of puts in flight, through several services in turn. A put
- * that fails is tried again elsewhere until it is acknowledged.
+ * Puts the packages again and again, pass after pass, with a fixed number of puts in flight, through several services
+ * in turn. A put that fails is tried again elsewhere until it is acknowledged.
  */
 export class PackageLoad {
   readonly #entries: readonly PackageEntry[];

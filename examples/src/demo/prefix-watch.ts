@@ -5,8 +5,8 @@ import type { EntryJson, ServiceClient } from './service-client.js';
 const reconnectMs = 100;
 
 /**
- * Follows a prefix through one service and keeps every event by its revision. When the connection breaks it goes on from the next
- * revision, so nothing is missed and nothing comes twice, whatever happened to the service.
+ * Follows a prefix through one service and keeps every event by its revision. When the connection breaks it goes on
+ * from the next revision, so nothing is missed and nothing comes twice, whatever happened to the service.
  */
 export class PrefixWatch {
   readonly events = new Map<number, EntryJson>();
@@ -51,7 +51,8 @@ export class PrefixWatch {
           }
         }
       } catch (error) {
-        // The service was killed, or it is not up yet. Whatever else it was, the events that are missing at the end tell.
+        // The service was killed, or it is not up yet. Whatever else it was, the events that are missing at the end
+        // tell.
         this.lastError = String(error);
       }
       if (signal.aborted) return;

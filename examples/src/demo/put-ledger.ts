@@ -12,8 +12,8 @@ export interface Attempt {
 }
 
 /**
- * Everything that was tried and what became of it. Each attempt's value is unique, so a value seen in the cluster names the attempt that
- * wrote it, and one that is seen twice was applied twice.
+ * Everything that was tried and what became of it. Each attempt's value is unique, so a value seen in the cluster names
+ * the attempt that wrote it, and one that is seen twice was applied twice.
  */
 export class PutLedger {
   readonly attempts: Attempt[] = [];

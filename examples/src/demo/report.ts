@@ -66,7 +66,8 @@ export function howToTalk(cluster: DemoCluster, leader: string, folder: string, 
   const other = cluster.members.find((member) => member.name !== leader)?.name ?? leader;
   const [one, two, three] = cluster.members.map((member) => member.client.url);
   const key = keyPath('packages/node_modules/ws');
-  return `The cluster is up (${cluster.members.map((m) => `${m.name} ${m.client.url}`).join(', ')}). Talk to any of the three:
+  const addresses = cluster.members.map((member) => `${member.name} ${member.client.url}`).join(', ');
+  return `The cluster is up (${addresses}). Talk to any of the three:
 
   curl -s ${one!}/status
   curl -s ${two!}${key}

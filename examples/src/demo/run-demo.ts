@@ -39,7 +39,8 @@ export async function runDemo(cluster: DemoCluster, signal: AbortSignal): Promis
   const progress = new Progress(() => {
     const seconds = ((performance.now() - begunAt) / 1000).toFixed(1).padStart(5);
     const seen = watch === undefined ? 0 : watch.events.size;
-    return `${seconds} s  ${count(ledger.total).padStart(7)} puts acknowledged, ${count(seen).padStart(7)} events seen: ${stage}`;
+    const puts = count(ledger.total).padStart(7);
+    return `${seconds} s  ${puts} puts acknowledged, ${count(seen).padStart(7)} events seen: ${stage}`;
   });
   try {
     await Promise.all(cluster.members.map((member) => cluster.start(member)));
@@ -101,7 +102,8 @@ async function outageUnderLoad(
   ledger.phase = 'during';
   const outage = await killLeader(cluster, signal);
   say(`${outage.killed} is away, ${outage.successor} leads`);
-  // Answers to requests from before the kill still come in; more than were in flight must be acknowledged without the dead member.
+  // Answers to requests from before the kill still come in; more than were in flight must be acknowledged without the
+  // dead member.
   const served = ledger.acknowledged.during + inFlight;
   await sleep(awayMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   await cluster.until(async () => (ledger.acknowledged.during > served ? true : undefined), signal);
@@ -126,8 +128,8 @@ function assign(cluster: DemoCluster, leader: Member): Roles {
 function introduction(packages: number, { writers, watcher }: Roles): string {
   const [leader, follower] = writers.map((member) => member.name);
   return (
-    `${count(packages)} packages of package-lock.json, ${inFlight} puts in flight through ${leader!} (the leader) and ` +
-    `${follower!} (a follower), a watch on ${watcher.name}`
+    `${count(packages)} packages of package-lock.json, ${inFlight} puts in flight through ${leader!} (the leader) ` +
+    `and ${follower!} (a follower), a watch on ${watcher.name}`
   );
 }
 

@@ -31,7 +31,8 @@ function trace(mode: 'sequential' | 'concurrent'): readonly string[] {
     const end = lines.findIndex((line) => line.includes('mark-end'));
     expect(begin).toBeGreaterThan(-1);
     expect(end).toBeGreaterThan(begin);
-    // Files that are written with O_DSYNC are durable without a sync of their own; they may have been opened before the puts.
+    // Files that are written with O_DSYNC are durable without a sync of their own; they may have been opened before the
+    // puts.
     const synchronous = lines
       .filter((line) => line.includes('openat(') && /O_D?SYNC/.test(line))
       .map((line) => /= \d+<([^>]+)>/.exec(line)?.[1])
@@ -42,7 +43,10 @@ function trace(mode: 'sequential' | 'concurrent'): readonly string[] {
   }
 }
 
-/** A sync of a file of the write-ahead log, or a write to one that syncs by itself. One call counts once, though strace may split it. */
+/**
+ * A sync of a file of the write-ahead log, or a write to one that syncs by itself. One call counts once, though strace
+ * may split it.
+ */
 function isSyncOfLog(line: string, synchronous: readonly string[]): boolean {
   const [, call, file] = /\b(fdatasync|fsync|pwrite64)\(\d+<([^>]+)>/.exec(line) ?? [];
   if (file === undefined || !/\/wal\//.test(file)) return false;

@@ -52,6 +52,16 @@ test('the last of two closes within closeTimeoutMs, without a quorum', async () 
   }
 });
 
+test('a leader whose followers have just died closes in time: there is nobody to hand over to', async () => {
+  const closeTimeoutMs = 2_000;
+  await using cluster = await (await PeerCluster.of(['a', 'b', 'c'], { closeTimeoutMs })).startReady();
+  const leader = await cluster.leader();
+  await Promise.all(cluster.names.filter((name) => name !== leader).map((name) => cluster.kill(name)));
+  const { closeMs, exit } = await cluster.close(leader);
+  expect(closeMs).toBeLessThan(closeTimeoutMs + 1_000);
+  await expectEndsByItself(exit);
+});
+
 test('all three close at once', async () => {
   const closeTimeoutMs = 2_000;
   await using cluster = await (await PeerCluster.of(['a', 'b', 'c'], { closeTimeoutMs })).startReady();

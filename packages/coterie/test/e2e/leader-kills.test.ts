@@ -24,13 +24,15 @@ async function killLeader(cluster: PeerCluster, random: SeededRandom): Promise<v
   // Sometimes it is back before the others have noticed, sometimes they have gone on without it.
   if (random.next() < 0.7) await cluster.leader();
   await cluster.start(leader);
-  // Sometimes the next leader dies while this one still catches up: then nobody serves for a while, and nothing may be lost.
+  // Sometimes the next leader dies while this one still catches up: then nobody serves for a while, and nothing may be
+  // lost.
   if (random.next() < 0.7) await cluster.ready([leader]);
 }
 
 /**
- * Both followers die first. What the leader acknowledged then would be lost, because the two go on without it: what a dead process has
- * sent still arrives, so the kill of a leader among living followers shows too little of a commit without a quorum.
+ * Both followers die first. What the leader acknowledged then would be lost, because the two go on without it: what a
+ * dead process has sent still arrives, so the kill of a leader among living followers shows too little of a commit
+ * without a quorum.
  */
 async function killLonelyLeader(cluster: PeerCluster, ledger: WriteLedger): Promise<void> {
   const leader = await cluster.leader();

@@ -57,7 +57,8 @@ test.each(names.flatMap((victim) => Array.from({ length: roundsPerVictim }, (_, 
     for (const outcome of outcomes) {
       if (outcome !== 'ready') expect(outcome).toMatchObject({ code: 'ERR_NO_LEADER' });
     }
-    // The others had no word of the lost disk's promises that they could not give again: one cluster with all is what must come of it.
+    // The others had no word of the lost disk's promises that they could not give again: one cluster with all is what
+    // must come of it.
     expect(outcomes, `killed after ${delayMs} ms`).toEqual(names.map(() => 'ready'));
     expect(new Set(names.map((name) => identityOf(cluster, name).uid)).size).toBe(1);
     for (const name of names) {

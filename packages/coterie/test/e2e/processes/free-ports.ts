@@ -5,8 +5,8 @@ import net from 'node:net';
 const attemptsMax = 200;
 
 /**
- * Ports of the loopback interface that nobody listens on now, below the range of outgoing connections (Linux from 32768): while a killed
- * member is away, nobody's outgoing connection may take its port.
+ * Ports of the loopback interface that nobody listens on now, below the range of outgoing connections (Linux from
+ * 32768): while a killed member is away, nobody's outgoing connection may take its port.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();

@@ -1,5 +1,6 @@
 // A process with one peer in it, told over its IPC channel what to do. It runs what is built, as an application would.
-// What goes wrong inside a call is its answer; anything else ends the process with a code, and the test that started it fails.
+// What goes wrong inside a call is its answer; anything else ends the process with a code, and the test that started it
+// fails.
 import { CoterieError, openPeer } from 'coterie';
 import { setImmediate } from 'node:timers';
 

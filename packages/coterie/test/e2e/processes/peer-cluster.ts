@@ -8,7 +8,9 @@ import { until } from './until.js';
 
 type Settings = Partial<Pick<PeerOptions, 'electionTimeoutMs' | 'requestTimeoutMs' | 'closeTimeoutMs'>>;
 
-/** The peers of one static list, each in a process of its own, which comes and goes while its data and its port stay. */
+/**
+ * The peers of one static list, each in a process of its own, which comes and goes while its data and its port stay.
+ */
 export class PeerCluster implements AsyncDisposable {
   readonly names: readonly string[];
   readonly folder: string;

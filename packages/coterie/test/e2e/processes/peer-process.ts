@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 
 const childFile = fileURLToPath(new URL('./peer-child.mjs', import.meta.url));
 
-/** What a call in the other process failed with. `code` is missing where it was no CoterieError: then the test must fail. */
+/**
+ * What a call in the other process failed with. `code` is missing where it was no CoterieError: then the test must
+ * fail.
+ */
 export class RemoteError extends Error {
   readonly code: ErrorCode | undefined;
   readonly retryable: boolean | undefined;

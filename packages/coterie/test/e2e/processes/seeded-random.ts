@@ -1,6 +1,9 @@
 import { randomInt } from 'node:crypto';
 
-/** Choices of a test, repeatable by `COTERIE_E2E_SEED`. Processes and disks are not: a seed gives the same plan, not the same run. */
+/**
+ * Choices of a test, repeatable by `COTERIE_E2E_SEED`. Processes and disks are not: a seed gives the same plan, not the
+ * same run.
+ */
 export class SeededRandom {
   readonly seed: number;
   #state: number;

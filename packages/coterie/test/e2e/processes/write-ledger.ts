@@ -72,7 +72,8 @@ export class WriteLedger {
   /**
    * Compares the record with the history that a peer shows and with the state that it reads.
    *
-   * @returns what is wrong: a lost write, a revision given twice, a write applied twice or although it was refused, a torn order
+   * @returns what is wrong: a lost write, a revision given twice, a write applied twice or although it was refused, a
+   *   torn order
    */
   compare(history: readonly Shown[], entries: readonly (readonly [string, string, number])[]): string[] {
     const found: string[] = [...this.faults];
