@@ -8,9 +8,9 @@ export type FileResult<T> = (error: Error | undefined, result?: T) => void;
 /**
  * Files for work beside a running event loop: history, received snapshots, whatever is not on the way of a commit.
  *
- * Callbacks and no promises, so that a simulator decides what completes when. Operations on one file or name that are in flight
- * together have no order among themselves: whoever needs one waits for the first. The caller bounds what it has in flight.
- * Meanings, durability and errors are those of {@link FileSystem}.
+ * Callbacks and no promises, so that a simulator decides what completes when. Operations on one file or name that are
+ * in flight together have no order among themselves: whoever needs one waits for the first. The caller bounds what it
+ * has in flight. Meanings, durability and errors are those of {@link FileSystem}.
  */
 export interface BackgroundFiles {
   open(path: string, mode: OpenMode, done: FileResult<FileHandle>): void;

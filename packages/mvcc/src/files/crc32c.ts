@@ -1,8 +1,8 @@
 /**
  * CRC-32C (Castagnoli), reflected polynomial 0x82f63b78, as in RFC 3720 appendix B.4 and ext4.
  *
- * Slicing by eight: eight table look-ups consume eight bytes a step, so that one step's look-ups do not wait for one another. A native
- * binding wins only above about 1 KiB a call, and most records are smaller.
+ * Slicing by eight: eight table look-ups consume eight bytes a step, so that one step's look-ups do not wait for one
+ * another. A native binding wins only above about 1 KiB a call, and most records are smaller.
  */
 const polynomial = 0x82f63b78;
 
@@ -33,7 +33,8 @@ export function crc32c(bytes: Uint8Array, seed = 0, start = 0, end = bytes.lengt
   const t = tables;
   let crc = ~seed;
   let at = start;
-  // The `as number` casts are safe: every table index below is a byte plus the base of its table, and `at + 7 < end <= length`.
+  // The `as number` casts are safe: every table index below is a byte plus the base of its table, and `at + 7 < end <=
+  // length`.
   for (const lastStep = end - 8; at <= lastStep; at += 8) {
     const low =
       crc ^

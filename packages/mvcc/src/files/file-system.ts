@@ -1,14 +1,20 @@
-/** An open file. Belongs to the {@link FileSystem} or {@link BackgroundFiles} that opened it; with `node:fs` a descriptor that both share. */
+/**
+ * An open file. Belongs to the {@link FileSystem} or {@link BackgroundFiles} that opened it; with `node:fs` a
+ * descriptor that both share.
+ */
 export type FileHandle = number;
 
-/** `read`: must exist. `write`: must exist, for reading and writing. `create`: must not exist, for reading and writing. */
+/**
+ * `read`: must exist. `write`: must exist, for reading and writing. `create`: must not exist, for reading and writing.
+ */
 export type OpenMode = 'read' | 'write' | 'create';
 
 /**
  * The few things that durable code asks of a file system, each done when the call returns.
  *
  * For threads that may wait: the log's own, and any thread at start-up. Work beside a running event loop goes through
- * {@link BackgroundFiles}. Failures are system errors as `node:fs` throws them, with a `code` such as `ENOENT`, `EIO` or `ENOSPC`.
+ * {@link BackgroundFiles}. Failures are system errors as `node:fs` throws them, with a `code` such as `ENOENT`, `EIO`
+ * or `ENOSPC`.
  *
  * What survives a power loss: bytes after {@link datasync} of their file; a new, renamed or removed name after
  * {@link syncDirectory} of the directory that holds it (POSIX promises neither of the other).
@@ -16,11 +22,16 @@ export type OpenMode = 'read' | 'write' | 'create';
 export interface FileSystem {
   open(path: string, mode: OpenMode): FileHandle;
   close(file: FileHandle): void;
-  /** Fills `into` from `position` on. @returns how many bytes there were: fewer than asked for only at the end of the file */
+  /**
+   * Fills `into` from `position` on.
+   * @returns how many bytes there were: fewer than asked for only at the end of the file
+   */
   read(file: FileHandle, into: Uint8Array, position: number): number;
   /** Writes all of `bytes`, or throws; the file grows (with zeros before `position`) where it must. */
   write(file: FileHandle, bytes: Uint8Array, position: number): void;
-  /** Makes contents and size durable. After it failed nothing is known of what it covered, whatever a second call says. */
+  /**
+   * Makes contents and size durable. After it failed nothing is known of what it covered, whatever a second call says.
+   */
   datasync(file: FileHandle): void;
   /** {@link datasync} and all other metadata. */
   sync(file: FileHandle): void;
@@ -49,7 +60,8 @@ export function writeFileAtomically(fs: FileSystem, path: string, bytes: Uint8Ar
   const file = fs.open(temporary, 'create');
   try {
     fs.write(file, bytes, 0);
-    // Before the rename: otherwise the new name can become durable before the bytes it names (as ext4 once did with zero-length files).
+    // Before the rename: otherwise the new name can become durable before the bytes it names (as ext4 once did with
+    // zero-length files).
     fs.sync(file);
   } finally {
     fs.close(file);

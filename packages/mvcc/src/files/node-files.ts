@@ -41,7 +41,9 @@ const openFlags: Readonly<Record<OpenMode, number>> = {
 const filePermissions = 0o600;
 const directoryPermissions = 0o700;
 
-/** Not every platform lets a directory be opened and synced; where it does not (Windows), its names are durable without. */
+/**
+ * Not every platform lets a directory be opened and synced; where it does not (Windows), its names are durable without.
+ */
 const directoriesSync = process.platform !== 'win32';
 
 function noProgress(): Error {
@@ -59,7 +61,8 @@ function readFully(file: FileHandle, into: Uint8Array, position: number): number
 }
 
 function writeFully(file: FileHandle, bytes: Uint8Array, position: number): void {
-  // A write may be cut short without an error (a signal, a nearly full disk): the rest is asked for again, and then it says why.
+  // A write may be cut short without an error (a signal, a nearly full disk): the rest is asked for again, and then it
+  // says why.
   for (let put = 0; put < bytes.length;) put += writeSync(file, bytes, put, bytes.length - put, position + put);
 }
 
@@ -176,7 +179,9 @@ function mkdirLater(path: string, done: FileDone): void {
   });
 }
 
-/** {@link BackgroundFiles} over `node:fs` and its thread pool, which is shared with the application: never for a commit. */
+/**
+ * {@link BackgroundFiles} over `node:fs` and its thread pool, which is shared with the application: never for a commit.
+ */
 export const nodeBackgroundFiles: BackgroundFiles = {
   open: (path, mode, done) => open(path, openFlags[mode], filePermissions, withResult(done)),
   close: (file, done) => close(file, (error) => plain(done)(error ?? null)),

@@ -55,9 +55,10 @@ interface OpenFile {
 /**
  * A disk of virtual time that forgets what was not synced.
  *
- * Both file ports stand on it. {@link crash} is a power loss: of every unsynced 512-byte sector one of its contents since the last sync
- * survives, of every unsynced name either state. {@link kill} is the death of the process alone: the page cache stays. After either the
- * disk goes on as a fresh process finds it: handles are gone and callbacks of the old process are never called.
+ * Both file ports stand on it. {@link crash} is a power loss: of every unsynced 512-byte sector one of its contents
+ * since the last sync survives, of every unsynced name either state. {@link kill} is the death of the process alone:
+ * the page cache stays. After either the disk goes on as a fresh process finds it: handles are gone and callbacks of
+ * the old process are never called.
  */
 export class SimDisk {
   readonly counters: DiskCounters = {
@@ -132,7 +133,10 @@ export class SimDisk {
     this.counters.kills++;
   }
 
-  /** Damages one bit of a file at rest; a random one when none is named. @returns the bit, counted from the start of the file */
+  /**
+   * Damages one bit of a file at rest; a random one when none is named.
+   * @returns the bit, counted from the start of the file
+   */
   flipBit(path: string, bit?: number): number {
     const node = this.#names.file(path, 'flipBit');
     const flipped = bit ?? this.#random.nextInt(node.size * 8);
@@ -142,7 +146,8 @@ export class SimDisk {
   }
 
   #forgetProcess(): void {
-    // An operation that was in flight may or may not have reached the disk; its callback belongs to a process that is gone.
+    // An operation that was in flight may or may not have reached the disk; its callback belongs to a process that is
+    // gone.
     this.#stopped = false;
     this.#stopAtCall = Infinity;
     for (const effect of this.#inFlight) if (this.#random.nextInt(2) === 0) effect();

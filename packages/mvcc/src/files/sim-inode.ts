@@ -10,12 +10,18 @@ export function happens(random: Random, chance: number): boolean {
   return chance > 0 && random.nextInt(1_000_000) < chance * 1_000_000;
 }
 
-/** The content of a simulated file: as processes see it, as the platter holds it, and everything that may be on its way between the two. */
+/**
+ * The content of a simulated file: as processes see it, as the platter holds it, and everything that may be on its way
+ * between the two.
+ */
 export class SimInode {
   #cached = new Uint8Array(sectorBytes);
   #durable = new Uint8Array(sectorBytes);
   #durableSize = 0;
-  /** For each sector written since the last sync, its contents in order: a crash may leave any of them, or what was before. */
+  /**
+   * For each sector written since the last sync, its contents in order: a crash may leave any of them, or what was
+   * before.
+   */
   readonly #dirty = new Map<number, Uint8Array[]>();
   /** The sizes since the last sync, in order. */
   #sizes: number[] = [];
@@ -54,8 +60,8 @@ export class SimInode {
   }
 
   /**
-   * A sync that failed, as Linux does it (https://wiki.postgresql.org/wiki/Fsync_Errors): some sectors made it, the others are clean now,
-   * so that no later sync writes them although reads still show them.
+   * A sync that failed, as Linux does it (https://wiki.postgresql.org/wiki/Fsync_Errors): some sectors made it, the
+   * others are clean now, so that no later sync writes them although reads still show them.
    */
   failSync(random: Random): void {
     this.#durable = this.#survivors(random);
@@ -63,7 +69,10 @@ export class SimInode {
     this.#settled();
   }
 
-  /** Power is lost: each dirty sector holds one of the contents it had since the last sync. @returns how many lost something */
+  /**
+   * Power is lost: each dirty sector holds one of the contents it had since the last sync.
+   * @returns how many lost something
+   */
   crash(random: Random): number {
     let lost = 0;
     this.#durable = this.#survivors(random, () => lost++);

@@ -93,7 +93,8 @@ export class SimNames {
   }
 
   /**
-   * Power is lost: of the changes of names that were not synced, a beginning survives (a journal) or any subset (POSIX allows it).
+   * Power is lost: of the changes of names that were not synced, a beginning survives (a journal) or any subset (POSIX
+   * allows it).
    * @returns how many were lost
    */
   crash(random: Random): number {

@@ -14,8 +14,9 @@ import { crc32c } from '../files/crc32c.js';
  *   20  u32  check:    CRC-32C of bytes 0-20 and of the place (segment, offset), highest bit set
  *   24       payload, then 1 to 8 bytes of padding to a multiple of 8: zeros and at the end 0xa5
  *
- * A header never is all zeros and a record never ends in a zero, so free space (zeros) and a write that stopped inside a record can be
- * told from damage. Bytes 0-6 are filled in by whoever encodes the record, the others by the one writer that knows the place.
+ * A header never is all zeros and a record never ends in a zero, so free space (zeros) and a write that stopped inside
+ * a record can be told from damage. Bytes 0-6 are filled in by whoever encodes the record, the others by the one writer
+ * that knows the place.
  */
 export const headerBytes = 24;
 export const alignmentBytes = 8;
@@ -47,7 +48,10 @@ export const flags = {
 
 /** The largest payload that is written, in bytes. */
 export const payloadBytesMax = 64 * 1024 * 1024;
-/** The largest payload that is read: above what is written, or a log could be written that cannot be read (etcd issue #14025). */
+/**
+ * The largest payload that is read: above what is written, or a log could be written that cannot be read (etcd issue
+ * #14025).
+ */
 export const payloadBytesReadMax = 2 * payloadBytesMax;
 /** The smallest segment. */
 export const segmentBytesMin = 4096;
@@ -59,7 +63,10 @@ export function recordBytes(payloadBytes: number): number {
   return (headerBytes + payloadBytes + alignmentBytes) & ~(alignmentBytes - 1);
 }
 
-/** Begins a record at `at`, all but what the writer seals. The caller fills the payload behind the header. @returns its end */
+/**
+ * Begins a record at `at`, all but what the writer seals. The caller fills the payload behind the header.
+ * @returns its end
+ */
 export function beginRecord(view: DataView, at: number, type: number, flag: number, payloadBytes: number): number {
   invariant(payloadBytes <= payloadBytesMax, 'a record is within the limit of the writer', { payloadBytes });
   view.setUint32(at, payloadBytes, true);
@@ -77,7 +84,9 @@ export const syncedAt = (view: DataView, at: number): number => view.getUint32(a
 export const previousAt = (view: DataView, at: number): number => view.getUint32(at + 12, true);
 export const runningAt = (view: DataView, at: number): number => view.getUint32(at + 16, true);
 
-/** Where a record lies. It is part of the header's check, so that a record found in another place is not taken for one. */
+/**
+ * Where a record lies. It is part of the header's check, so that a record found in another place is not taken for one.
+ */
 export interface Place {
   readonly sequence: number;
   readonly offset: number;

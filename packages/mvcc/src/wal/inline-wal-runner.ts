@@ -21,9 +21,9 @@ interface Published {
 }
 
 /**
- * Runs the segment writer in this thread at the times that a scheduler gives: the same code as on the log's own thread, for simulations
- * and for programs that may not have threads. Between the write and the sync of a group, and between any two groups, virtual time
- * passes, so that a crash can fall there.
+ * Runs the segment writer in this thread at the times that a scheduler gives: the same code as on the log's own thread,
+ * for simulations and for programs that may not have threads. Between the write and the sync of a group, and between
+ * any two groups, virtual time passes, so that a crash can fall there.
  */
 export class InlineWalRunner implements WalRunner {
   readonly #options: InlineWalRunnerOptions;

@@ -152,9 +152,10 @@ class Loader {
 /**
  * Makes the end of the log what it was read as: durable, with zeros behind it.
  *
- * What was written after the last known sync is written again, not only synced: after a sync that failed, the kernel may hold pages that
- * it takes for clean and that never reached the disk (https://wiki.postgresql.org/wiki/Fsync_Errors). What is behind the end must not be
- * found again by a later reader, past a hole (etcd issue #6378).
+ * What was written after the last known sync is written again, not only synced: after a sync that failed, the kernel
+ * may hold pages that it takes for clean and that never reached the disk
+ * (https://wiki.postgresql.org/wiki/Fsync_Errors). What is behind the end must not be found again by a later reader,
+ * past a hole (etcd issue #6378).
  */
 function settle(fs: FileSystem, { path, bytes, content }: LastSegment): void {
   const { end, synced, used } = content;

@@ -135,7 +135,10 @@ export function encodeCarry(into: Uint8Array, view: DataView, headLength: number
   return end;
 }
 
-/** Payload decoders: `payload` has been checked against its checksum, so that what fails here is another format, not damage. */
+/**
+ * Payload decoders: `payload` has been checked against its checksum, so that what fails here is another format, not
+ * damage.
+ */
 export function decodeCarry(
   payload: Uint8Array,
   view: DataView,

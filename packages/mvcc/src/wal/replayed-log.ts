@@ -42,7 +42,8 @@ export class ReplayedLog {
   finish(): LoadedLog {
     const { index, term } = this.#start;
     const first = this.#entries[0]?.index ?? index + 1;
-    // The start may lie before, in or behind what the segments hold: segments are removed whole, and a crash can come before the removal.
+    // The start may lie before, in or behind what the segments hold: segments are removed whole, and a crash can come
+    // before the removal.
     if (first > index + 1) throw missing(index + 1, first - 1);
     const entryAtStart = this.#entries[index - first];
     if (entryAtStart !== undefined && entryAtStart.term !== term) {
@@ -51,7 +52,8 @@ export class ReplayedLog {
       });
     }
     const entries = this.#entries.slice(index + 1 - first);
-    // What is released or in a snapshot was committed, whatever the last hard state says: they share a batch or come later.
+    // What is released or in a snapshot was committed, whatever the last hard state says: they share a batch or come
+    // later.
     const commit = Math.max(this.#hardState.commit, index);
     const last = index + entries.length;
     if (commit > last) throw missing(last + 1, commit);
@@ -73,7 +75,10 @@ export class ReplayedLog {
     return true;
   }
 
-  /** A received snapshot: whatever log there was, it goes on from here. Heads repeat the mark, which then is behind the start or at it. */
+  /**
+   * A received snapshot: whatever log there was, it goes on from here. Heads repeat the mark, which then is behind the
+   * start or at it.
+   */
   #restart({ index, term, conf }: LogPosition & { readonly conf: ConfState }): void {
     if (index <= this.#start.index && this.#conf !== undefined) return;
     this.#conf = conf;

@@ -3,10 +3,12 @@ import { batchEndFrom, flags, flagsAt, viewOf } from './format.js';
 import type { Reservation } from './wal-runner.js';
 
 /*
- * Shared memory between the event loop, which encodes batches, and the log's thread, which writes them from where they lie.
+ * Shared memory between the event loop, which encodes batches, and the log's thread, which writes them from where they
+ * lie.
  *
- * Positions count units of 8 bytes and wrap around at 2^32; a batch is never split at the end of the ring: the rest is skipped, which a
- * word says that no record begins with. A batch that is large for the ring travels beside it as a block of its own, in order.
+ * Positions count units of 8 bytes and wrap around at 2^32; a batch is never split at the end of the ring: the rest is
+ * skipped, which a word says that no record begins with. A batch that is large for the ring travels beside it as a
+ * block of its own, in order.
  */
 const unitBytes = 8;
 const skipWord = 0xffffffff;
@@ -63,7 +65,9 @@ export class RingProducer {
   #head = 0;
   #reserved: { readonly units: number; readonly block?: SharedArrayBuffer } | undefined;
 
-  /** @param sendBlock posts a block to the thread; called before the place in the ring that stands for it is published */
+  /**
+   * @param sendBlock posts a block to the thread; called before the place in the ring that stands for it is published
+   */
   constructor({ control, data }: SharedRing, sendBlock: (block: SharedArrayBuffer) => void) {
     this.#control = new Int32Array(control);
     this.#data = new Uint8Array(data);

@@ -14,8 +14,8 @@ export interface PreparedSegment {
 /**
  * Fills the next segment with zeros, slice by slice, while the current one is being written.
  *
- * A sync into space that is allocated and written already is markedly cheaper than one that grows the file, because it has no metadata
- * to write; and a full disk is noticed here, a segment before the log would need the space.
+ * A sync into space that is allocated and written already is markedly cheaper than one that grows the file, because it
+ * has no metadata to write; and a full disk is noticed here, a segment before the log would need the space.
  */
 export class SegmentPreparer {
   readonly #fs: FileSystem;

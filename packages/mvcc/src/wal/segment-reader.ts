@@ -58,13 +58,15 @@ export function corrupt(path: string, offset: number, what: string): Error {
 /**
  * Reads a segment and tells the end of the log from damage to it.
  *
- * A crash can only leave marks of two kinds: sectors of unsynced writes that are still the zeros they were, and a write that stopped at
- * some byte. Both lie behind the last sync, and each record says how far the segment was synced when it was written. So a record that
- * is not sound ends the log if the damage is of these kinds and no later record proves that this place had been synced; otherwise it is
- * corruption, and cutting the log there would forget acknowledged entries (Protocol-Aware Recovery, FAST '18).
+ * A crash can only leave marks of two kinds: sectors of unsynced writes that are still the zeros they were, and a write
+ * that stopped at some byte. Both lie behind the last sync, and each record says how far the segment was synced when it
+ * was written. So a record that is not sound ends the log if the damage is of these kinds and no later record proves
+ * that this place had been synced; otherwise it is corruption, and cutting the log there would forget acknowledged
+ * entries (Protocol-Aware Recovery, FAST '18).
  *
- * Worked case: batches A, B, C, a sync after each. A flipped bit in B: C says "synced up to the end of B", so B is corrupt. Power lost
- * while B and C were written with no sync between them, B's sector lost: C says "synced up to the end of A", so both are cut.
+ * Worked case: batches A, B, C, a sync after each. A flipped bit in B: C says "synced up to the end of B", so B is
+ * corrupt. Power lost while B and C were written with no sync between them, B's sector lost: C says "synced up to the
+ * end of A", so both are cut.
  *
  * @throws CoterieError ERR_CORRUPT; ERR_STORAGE for another format version
  */
@@ -158,7 +160,10 @@ class SegmentReader {
     return false;
   }
 
-  /** Whether a lost sector or a write that stopped explains what is between `at` and `end`. No sound record is or ends in such zeros. */
+  /**
+   * Whether a lost sector or a write that stopped explains what is between `at` and `end`. No sound record is or ends
+   * in such zeros.
+   */
   #crashLeaves(at: number, end: number): boolean {
     if (end > this.#bytes.length || this.#bytes[end - 1] === 0) return true;
     for (let from = at; from < end;) {

@@ -41,21 +41,28 @@ export interface WriterInit {
   readonly released: number;
 }
 
-/** What {@link SegmentWriter.maintain} says: call again when idle, nothing left to do, or the disk is full: call again later. */
+/**
+ * What {@link SegmentWriter.maintain} says: call again when idle, nothing left to do, or the disk is full: call again
+ * later.
+ */
 export type Maintenance = 'more' | 'done' | 'retry';
 
 /** How long a full disk is left alone after {@link SegmentWriter.maintain} said `retry`. */
 export const outOfSpaceRetryMs = 1000;
-/** A new segment is this much larger than the last one until segmentBytes is reached, so that a small log stays small. */
+/**
+ * A new segment is this much larger than the last one until segmentBytes is reached, so that a small log stays small.
+ */
 const growthFactor = 4;
 /** How much of a segment may be used before the next one is prepared. */
 const prepareFrom = 1 / 8;
 
 /**
- * Writes batches into segments: seals the records, cuts at the border of a batch, syncs, prepares the next segment, removes old ones.
+ * Writes batches into segments: seals the records, cuts at the border of a batch, syncs, prepares the next segment,
+ * removes old ones.
  *
- * Purely synchronous over a {@link FileSystem}; a runner decides when. After anything here threw the log must not be written again: it
- * is not known what reached the disk, and a second sync that succeeds proves nothing (https://wiki.postgresql.org/wiki/Fsync_Errors).
+ * Purely synchronous over a {@link FileSystem}; a runner decides when. After anything here threw the log must not be
+ * written again: it is not known what reached the disk, and a second sync that succeeds proves nothing
+ * (https://wiki.postgresql.org/wiki/Fsync_Errors).
  */
 export class SegmentWriter {
   readonly #fs: FileSystem;
@@ -114,8 +121,8 @@ export class SegmentWriter {
       if (!this.#fits(end - from)) {
         this.#put(region.subarray(from, at));
         from = at;
-        // A batch is never split: a torn one could then reach back into a segment that is full. One larger than a whole segment makes its
-        // segment larger.
+        // A batch is never split: a torn one could then reach back into a segment that is full. One larger than a whole
+        // segment makes its segment larger.
         if (!this.#fits(end - from) && !this.#isEmpty()) this.#cut();
       }
       this.#sealBatch(region, view, at, end, this.#offset - from);
@@ -197,8 +204,8 @@ export class SegmentWriter {
   }
 
   /**
-   * Goes on in a new segment. The old one is durable before the new one has its name, and the new one's head before it: so damage in any
-   * but the last segment, or in a head, is never the work of a crash.
+   * Goes on in a new segment. The old one is durable before the new one has its name, and the new one's head before it:
+   * so damage in any but the last segment, or in a head, is never the work of a crash.
    */
   #cut(): void {
     this.sync();
@@ -244,7 +251,10 @@ export class SegmentWriter {
     return oldest !== undefined && oldest.lastIndex <= released;
   }
 
-  /** Removes the oldest segment if all its entries are released, durably before the next may go: a gap would look like a loss. */
+  /**
+   * Removes the oldest segment if all its entries are released, durably before the next may go: a gap would look like a
+   * loss.
+   */
   #removeOldest(): boolean {
     if (!this.#removable(this.#released)) return false;
     const oldest = this.#full.shift() as FullSegment;

@@ -12,8 +12,8 @@ const threadModule = '@coterie/mvcc/wal-thread';
 /**
  * Runs the segment writer on a thread of its own.
  *
- * The process stays alive while something is on its way to the disk, and not otherwise. If the thread dies, everything that is not
- * known to be durable fails with ERR_STORAGE.
+ * The process stays alive while something is on its way to the disk, and not otherwise. If the thread dies, everything
+ * that is not known to be durable fails with ERR_STORAGE.
  */
 export class ThreadWalRunner implements WalRunner {
   #worker: Worker | undefined;
@@ -34,11 +34,6 @@ export class ThreadWalRunner implements WalRunner {
 
   get outOfSpace(): boolean {
     return this.#ring?.outOfSpace ?? false;
-  }
-
-  /** The thread, for tests of its death. */
-  get worker(): Worker | undefined {
-    return this.#worker;
   }
 
   start(init: WriterInit, host: WalRunnerHost): void {

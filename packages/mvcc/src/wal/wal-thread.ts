@@ -1,8 +1,8 @@
 /*
  * The log's own thread: synchronous writes and syncs behind a ring in shared memory.
  *
- * Not in the pool of libuv, whose four threads are shared with the application's password hashing, name look-ups and file work: beside
- * those a sync that takes 0.2 ms waits for hundreds.
+ * Not in the pool of libuv, whose four threads are shared with the application's password hashing, name look-ups and
+ * file work: beside those a sync that takes 0.2 ms waits for hundreds.
  */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 import { invariant } from '@coterie/errors';
@@ -28,7 +28,8 @@ export interface WalThreadFailure {
 function run(ring: RingConsumer, init: WriterInit): void {
   const writer = new SegmentWriter(nodeFileSystem, init);
   for (;;) {
-    // Both before looking for work: what comes later wakes the wait, and what was published before a close is still written.
+    // Both before looking for work: what comes later wakes the wait, and what was published before a close is still
+    // written.
     const seen = ring.seen();
     const closing = ring.closing;
     const group = ring.take();

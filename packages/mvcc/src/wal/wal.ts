@@ -44,10 +44,12 @@ interface Batch {
 }
 
 /**
- * The log on disk: entries, hard states and snapshot marks in one ordered stream of checksummed segments, with group commit.
+ * The log on disk: entries, hard states and snapshot marks in one ordered stream of checksummed segments, with group
+ * commit.
  *
- * While one group of batches is being synced the next one gathers; there is no timer. A batch counts whole or not at all after a crash.
- * After the first error nothing more is accepted (fail-stop). `docs/wal-format.md` describes the files.
+ * While one group of batches is being synced the next one gathers; there is no timer. A batch counts whole or not at
+ * all after a crash. After the first error nothing more is accepted (fail-stop). `docs/wal-format.md` describes the
+ * files.
  */
 export class Wal implements LogStorage {
   readonly #options: WalOptions;
@@ -139,7 +141,10 @@ export class Wal implements LogStorage {
     return this.#backlogBytes;
   }
 
-  /** The disk had no room to prepare the next segment: refuse proposals with ERR_NO_SPACE, or the log fails when it needs it. */
+  /**
+   * The disk had no room to prepare the next segment: refuse proposals with ERR_NO_SPACE, or the log fails when it
+   * needs it.
+   */
   get outOfSpace(): boolean {
     return this.#runner.outOfSpace;
   }
@@ -150,7 +155,10 @@ export class Wal implements LogStorage {
     return this.#closing;
   }
 
-  /** Gives up at once: what is not done fails with ERR_CLOSED, its outcome unknown. For a disk that is stuck, or a process that "died". */
+  /**
+   * Gives up at once: what is not done fails with ERR_CLOSED, its outcome unknown. For a disk that is stuck, or a
+   * process that "died".
+   */
   abandon(): void {
     this.#runner.abandon();
     this.#fail(new CoterieError('ERR_CLOSED', { message: 'the log was abandoned', outcome: 'unknown' }));

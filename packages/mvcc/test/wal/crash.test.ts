@@ -132,20 +132,23 @@ function crashAt(seed: number, call: number, kind: CrashKind): SimDisk {
 
   const second = new LogUnderTest(disk.files, '/log');
   const { state } = expectPrefix(second.loaded, life.submitted, life.promised, life.released);
-  // What load returned is durable now, also what nobody had been promised before.
+  // What load returned is durable now, also what nobody had been promised before, and so is what follows it.
+  const term = state.hardState.term + 1;
+  const next = second.loaded.start.index + second.loaded.entries.length + 1;
+  const little = call % 3 === 0 ? [] : [entry(next, term, 10)];
+  if (little.length > 0) second.write({ entries: little });
   second.runner.abandon();
   disk.crash();
   const third = new LogUnderTest(disk.files, '/log');
-  expectSameLog(third.loaded, second.loaded);
+  expectSameLog(third.loaded, { ...second.loaded, entries: [...second.loaded.entries, ...little] });
 
   // And the log goes on.
-  const last = third.loaded.start.index + third.loaded.entries.length;
-  const more = { entries: Array.from({ length: 9 }, (_, i) => entry(last + 1 + i, state.hardState.term + 1, 500)) };
-  third.write(more);
+  const more = Array.from({ length: 9 }, (_, i) => entry(next + little.length + i, term, 500));
+  third.write({ entries: more });
   expect(third.done).toEqual([1]);
   disk.crash();
   const fourth = new LogUnderTest(disk.files, '/log');
-  expectEntries(fourth.loaded.entries, [...third.loaded.entries, ...more.entries]);
+  expectEntries(fourth.loaded.entries, [...third.loaded.entries, ...more]);
   return disk;
 }
 

@@ -56,7 +56,8 @@ export function expectEntries(a: readonly Entry[], b: readonly Entry[]): void {
 }
 
 /**
- * A loaded log must be the state after some number of whole batches: of all that were acknowledged, and perhaps of later ones.
+ * A loaded log must be the state after some number of whole batches: of all that were acknowledged, and perhaps of
+ * later ones.
  * @returns how many
  */
 export function expectPrefix(

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AppendBatch } from '@coterie/raft';
 import { nodeFileSystem as fs } from '../../src/files/node-files.js';
@@ -130,14 +131,15 @@ describe('the thread of the log', () => {
   });
 
   it('when it dies fails what is pending, and what was acknowledged is there', async () => {
-    const runner = new ThreadWalRunner();
-    const wal = open({ runner });
+    let thread: Worker | undefined;
+    process.once('worker', (worker) => (thread = worker));
+    const wal = open();
     wal.load();
     await append(wal, { entries: entries(1, 10) });
     const pending = Array.from({ length: 200 }, (_, i) => append(wal, { entries: [entry(11 + i, 1, 2000)] }));
     const settled = Promise.allSettled(pending);
     // Nothing in this process ends the thread behind the runner's back; a crash of it does.
-    await runner.worker?.terminate();
+    expect(await thread?.terminate()).toBe(1);
     const results = await settled;
     const acknowledged = results.findIndex(({ status }) => status === 'rejected');
     for (const result of results.slice(acknowledged === -1 ? 200 : acknowledged)) {
@@ -184,7 +186,8 @@ describe('a process with a log', () => {
       import { Wal } from './dist/wal/wal.js';
       import { ThreadWalRunner } from './dist/wal/thread-wal-runner.js';
       import { nodeFileSystem as fs } from './dist/files/node-files.js';
-      const wal = Wal.open({ dir: ${JSON.stringify(dir)}, fs, runner: new ThreadWalRunner(), metadata: new Uint8Array(4) });
+      const options = { dir: ${JSON.stringify(dir)}, fs, metadata: new Uint8Array(4) };
+      const wal = Wal.open({ ...options, runner: new ThreadWalRunner() });
       const { entries } = wal.load();
       const append = (index, done) => wal.append(
         { seq: index, mustSync: true, entries: [{ index, term: 1, kind: 'normal', data: new Uint8Array(10) }] }, done);

@@ -17,8 +17,8 @@ interface Pending {
 /**
  * A log that keeps everything in memory: for peers that keep nothing, and for tests.
  *
- * It behaves as one on a disk does, grouping included. After `close` it can be loaded again: what was done is still there, as if the
- * process had started anew; so a test can restart a peer. What {@link crash} finds on its way is lost.
+ * It behaves as one on a disk does, grouping included. After `close` it can be loaded again: what was done is still
+ * there, as if the process had started anew; so a test can restart a peer. What {@link crash} finds on its way is lost.
  */
 export class MemoryLogStorage implements LogStorage {
   readonly #defer: (fn: () => void) => void;
