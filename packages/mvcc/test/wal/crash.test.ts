@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AppendBatch, Random } from '@coterie/raft';
+import type { AppendBatch, HardState, Random } from '@coterie/raft';
 import { SimDisk, SimulatedStop } from '../../src/files/sim-disk.js';
 import { sequenceOf } from '../../src/wal/format.js';
 import { seededRandom } from '../files/virtual-time.js';
@@ -72,7 +72,7 @@ class Life {
     return { entries: written, hardState: hardState(term, current.vote, commit) };
   }
 
-  #hardState(termStep: number): AppendBatch['hardState'] {
+  #hardState(termStep: number): HardState {
     const { start, entries, hardState: current } = this.#state;
     const last = start.index + entries.length;
     return hardState(
