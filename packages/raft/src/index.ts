@@ -34,5 +34,6 @@ export { MemoryLogStorage, type MemoryLogStorageOptions } from './memory/index.j
 export { MemoryNetwork, type MemoryNetworkOptions, type NetworkCounters, type NetworkFaults } from './memory/index.js';
 export { foundingBatch } from './node/bootstrap.js';
 export { completeNodeOptions, defaultNodeOptions, type NodeOptions } from './node/options.js';
-export { RaftNode, type NodeParts } from './node/raft-node.js';
+export type { NodeParts } from './node/node-parts.js';
+export { RaftNode } from './node/raft-node.js';
 export type { ReadWaiter } from './node/reads.js';

@@ -1,11 +1,9 @@
 import { CoterieError, toPlainError } from '@coterie/errors';
 import {
-  encodeEndSession,
   type CallControl,
   type EngineStream,
   type GetRequest,
   type IterateRequest,
-  type MvccLimits,
   type RangeRequest,
   type RawBatch,
   type RawEntry,
@@ -14,45 +12,27 @@ import {
   type WriteRequest,
   type WriteResult,
 } from '@coterie/mvcc';
-import type { NodeId, NodeOptions, Observer, RaftEvent, ReadWaiter, Transport } from '@coterie/raft';
+import type { NodeId, RaftEvent } from '@coterie/raft';
 import type { Identity } from '../data-dir/identity.js';
-import type { PeerStorage } from '../data-dir/storage.js';
+import { checkIdentity, freshIdentity } from '../data-dir/identity-check.js';
 import { LatestValue } from '../latest-value.js';
 import { Admission } from '../membership/admission.js';
 import { Enrolment } from '../membership/enrolment.js';
 import { LinkDirectory } from '../membership/link-directory.js';
 import { decodeMember, type Member } from '../membership/member-record.js';
 import { MemberTransport } from '../membership/member-transport.js';
-import type { Logger } from '../options.js';
+import { noTransport } from '../membership/no-transport.js';
 import { Deadlines } from './deadlines.js';
 import { deferredStream } from './deferred-stream.js';
 import type { Engine, MemberInfo, PeerDiagnostics, PeerState, PeerStatus, StopReason } from './engine.js';
-import { HistoryKeeper, type HistoryLimits } from './history-keeper.js';
-import { Replica, type SystemPorts } from './replica.js';
+import { LeaderDuties } from './leader-duties.js';
+import type { PeerEngineParts } from './peer-engine-parts.js';
+import { asCoterieError, noLeaderError, removedError } from './peer-errors.js';
+import { ReadGate, type Freshness } from './read-gate.js';
+import { Replica } from './replica.js';
+import { WaitingRoom } from './waiting-room.js';
 import { statusOf } from './status.js';
 import { handOver } from './hand-over.js';
-
-/** Everything a {@link PeerEngine} stands on. */
-export interface PeerEngineParts {
-  readonly name: string;
-  readonly clusterId: string;
-  /** The address that others dial; empty for a solo peer. */
-  readonly url: string;
-  /** The static list; a solo peer's has one name. */
-  readonly peers: Readonly<Record<string, string>>;
-  readonly ports: SystemPorts;
-  readonly storage: PeerStorage;
-  /** Between links. Left out: a peer that has no others. */
-  readonly transport?: Transport;
-  readonly options: NodeOptions;
-  readonly limits: Partial<MvccLimits>;
-  readonly history: HistoryLimits;
-  readonly requestTimeoutMs: number;
-  readonly closeTimeoutMs: number;
-  readonly logger: Logger;
-  /** Told what the raft node tells, for tests and observation. Must not throw. */
-  readonly observer?: Observer;
-}
 
 /** Log bytes that wait for the disk; beyond it writes are refused with ERR_OVERLOADED. */
 const logBacklogBytesMax = 32 << 20;
@@ -69,13 +49,13 @@ export class PeerEngine implements Engine {
   readonly #transport: MemberTransport;
   readonly #deadlines: Deadlines;
   readonly #status: LatestValue<PeerStatus>;
-  readonly #history: HistoryKeeper;
   readonly #stopped: Promise<StopReason>;
   #settleStopped!: (stopped: StopReason) => void;
   #enrolment: Enrolment | undefined;
   #admission: Admission | undefined;
   #replica: Replica | undefined;
-  readonly #whenRunning = new Set<{ go(replica: Replica): void; fail(error: CoterieError): void }>();
+  readonly #callers: WaitingRoom<Replica>;
+  readonly #gate: ReadGate;
   #problem: CoterieError | undefined;
   #timers: unknown[] = [];
   #state: PeerState = 'starting';
@@ -89,21 +69,21 @@ export class PeerEngine implements Engine {
     this.#directory = new LinkDirectory(parts.name, parts.peers);
     this.#transport = new MemberTransport(parts.transport ?? noTransport, this.#directory, parts.clusterId);
     this.#deadlines = new Deadlines(parts.ports.clock);
-    this.#history = new HistoryKeeper(parts.history);
+    this.#callers = new WaitingRoom(this.#deadlines);
+    this.#gate = new ReadGate(this.#deadlines, parts.requestTimeoutMs, () => this.#error);
     this.#status = new LatestValue(this.#makeStatus());
     this.#stopped = new Promise((resolve) => (this.#settleStopped = resolve));
   }
 
   /**
-   * Opens the data and listens; does not wait for others. Nothing is written before everything that can be refused was looked at:
-   * the directory's owner, then the address.
+   * Opens the data and listens; does not wait for others. Nothing is written before the directory's owner and the address were looked at.
    *
    * @throws CoterieError ERR_DATA_DIR_IN_USE, ERR_DATA_DIR_MISMATCH, ERR_CORRUPT, ERR_STORAGE, ERR_LISTEN
    */
   async start(): Promise<void> {
-    const { storage } = this.#parts;
+    const { storage, clusterId, name, ports } = this.#parts;
     const found = storage.inspect();
-    if (found !== undefined) this.#checkIdentity(found);
+    if (found !== undefined) checkIdentity(found, clusterId, name, this.#directory.names);
     await this.#transport.listen({
       onMessages: (messages) => this.#replica?.node.receive(messages),
       onForwarded: (bytes) => this.#replica?.node.receiveForwarded(bytes),
@@ -114,7 +94,7 @@ export class PeerEngine implements Engine {
     });
     try {
       storage.open();
-      const identity = found ?? this.#freshIdentity();
+      const identity = found ?? freshIdentity(clusterId, name, ports.random);
       if (found === undefined) storage.saveIdentity(identity);
       if (identity.memberId !== undefined) {
         if (!storage.hasLog()) {
@@ -128,12 +108,7 @@ export class PeerEngine implements Engine {
     } catch (error) {
       await this.#transport.close();
       storage.release();
-      throw error instanceof CoterieError
-        ? error
-        : new CoterieError('ERR_STORAGE', {
-            message: `the data directory cannot be opened: ${String(error)}`,
-            cause: error,
-          });
+      throw asCoterieError(error, 'the data directory cannot be opened');
     }
   }
 
@@ -148,32 +123,6 @@ export class PeerEngine implements Engine {
 
   // ---------------------------------------------------------------------------------------------------------- enrolment
 
-  #freshIdentity(): Identity {
-    const { ports, clusterId, name } = this.#parts;
-    const word = (): string =>
-      ports.random
-        .nextInt(2 ** 32)
-        .toString(16)
-        .padStart(8, '0');
-    return { format: 1, clusterId, name, incarnation: word() + word() + word() + word() };
-  }
-
-  #checkIdentity(identity: Identity): void {
-    const { clusterId, name } = this.#parts;
-    const mismatch = (message: string): CoterieError => new CoterieError('ERR_DATA_DIR_MISMATCH', { message });
-    if (identity.clusterId !== clusterId) {
-      throw mismatch(`the data directory is of the cluster '${identity.clusterId}', not of '${clusterId}'`);
-    }
-    if (identity.name !== name)
-      throw mismatch(`the data directory is of the member '${identity.name}', not of '${name}'`);
-    const founders = identity.founders?.map((founder) => founder.name).sort();
-    if (founders !== undefined && founders.join('\n') !== this.#directory.names.join('\n')) {
-      throw mismatch(
-        `the cluster was founded by ${founders.join(', ')}; cluster.peers lists ${this.#directory.names.join(', ')}`,
-      );
-    }
-  }
-
   #enrol(identity: Identity): void {
     const { ports, storage, logger } = this.#parts;
     this.#enrolment = new Enrolment(
@@ -187,7 +136,7 @@ export class PeerEngine implements Engine {
         problem: (error) => {
           logger.warn({ error: error.message }, 'enrolment');
           this.#problem = error;
-          for (const waiter of [...this.#whenRunning]) waiter.fail(error);
+          this.#callers.fail(error);
         },
       },
       identity,
@@ -217,7 +166,7 @@ export class PeerEngine implements Engine {
       this.#enrolment = undefined;
       if (this.#closing === undefined) await this.#run(identity);
     } catch (error) {
-      this.#fail(asError(error));
+      this.#fail(error);
     }
   }
 
@@ -251,11 +200,12 @@ export class PeerEngine implements Engine {
       send: (link, bytes) => this.#transport.sendControl(link, bytes),
       removed: () => this.#stop('removed', removedError()),
     });
+    const duties = new LeaderDuties(replica, this.#parts.history, this.#parts.logger);
     this.#timers.push(
       ports.clock.setInterval(() => this.#guard(() => this.#onHeartbeat()), options.heartbeatMs),
-      ports.clock.setInterval(() => this.#guard(() => this.#duties()), dutiesMs),
+      ports.clock.setInterval(() => this.#guard(() => duties.perform()), dutiesMs),
     );
-    for (const waiter of [...this.#whenRunning]) waiter.go(replica);
+    this.#callers.admit(replica);
     this.#publish();
   }
 
@@ -265,7 +215,6 @@ export class PeerEngine implements Engine {
     else if (event.type === 'conf') this.#onConf();
     else if (event.type === 'role') {
       this.#hadLeader ||= event.leader !== 0;
-      this.#history.reset();
       this.#replica?.proposer.leaderChanged();
       this.#publish();
     }
@@ -284,21 +233,6 @@ export class PeerEngine implements Engine {
     const { node } = this.#replica!;
     const shown = this.#status.value;
     if (shown.commitIndex !== node.commitIndex || shown.appliedIndex !== node.appliedIndex) this.#publish();
-  }
-
-  /** What the leader does for the cluster: ends sessions without contact, lets old history go. Both are only proposed. */
-  #duties(): void {
-    const { node, machine, proposer } = this.#replica!;
-    const logTimeMs = node.logTimeMs();
-    if (logTimeMs === undefined) return;
-    const expired = machine.expiredSessions(logTimeMs);
-    if (expired.length > 0) node.submit(expired.map((session) => encodeEndSession(session)));
-    const compactTo = this.#history.sample(logTimeMs, machine.revision, machine.compactRevision);
-    if (compactTo === undefined) return;
-    // Somebody may have compacted further meanwhile; the next sample sees it.
-    proposer.write({ kind: 'compact', revision: compactTo }, {}).catch((error: unknown) => {
-      this.#parts.logger.debug({ error: String(error) }, 'automatic compaction');
-    });
   }
 
   // --------------------------------------------------------------------------------------------------------------- calls
@@ -352,10 +286,10 @@ export class PeerEngine implements Engine {
       if (this.#problem !== undefined && this.#replica === undefined) throw this.#problem;
       const replica = await this.#running('ready', { ...control, timeoutMs });
       const left = timeoutMs === 0 ? 0 : Math.max(1, timeoutMs - (this.#parts.ports.clock.now() - begun));
-      await this.#confirm('ready', replica, { ...control, timeoutMs: left });
+      await this.#gate.confirm('ready', replica, { ...control, timeoutMs: left });
     } catch (error) {
       if (!(error instanceof CoterieError) || error.code !== 'ERR_TIMEOUT') throw error;
-      throw this.#noLeader(timeoutMs, error);
+      throw this.#status.value.leader === undefined ? noLeaderError(this.#directory.others, timeoutMs, error) : error;
     }
     this.#publish();
     return this.#status.value;
@@ -405,60 +339,22 @@ export class PeerEngine implements Engine {
   }
 
   /** The replica, once this read of it is as fresh as was asked. */
-  async #fresh(
-    what: string,
-    request: { readonly consistency: string; readonly minRevision?: number },
-    control: CallControl,
-  ): Promise<Replica> {
+  async #fresh(what: string, request: Freshness, control: CallControl): Promise<Replica> {
     const replica = this.#replica ?? (await this.#running(what, control));
     if (this.#error !== undefined) throw this.#refusal();
-    // A leader's lease would need bounded clock drift; until it is offered, 'lease' is served as its stronger sister.
-    if (request.consistency !== 'serializable') await this.#confirm(what, replica, control);
-    if (request.minRevision !== undefined && replica.machine.revision < request.minRevision) {
-      await replica.machine.waitForRevision(request.minRevision, {
-        timeoutMs: this.#parts.requestTimeoutMs,
-        ...dropUndefined(control),
-      });
-    }
+    await this.#gate.pass(what, replica, request, control);
     return replica;
-  }
-
-  /** Waits for a read index and for the own replica to reach it. */
-  #confirm(what: string, replica: Replica, control: CallControl): Promise<undefined> {
-    return this.#deadlines.run<undefined>(what, control, this.#parts.requestTimeoutMs, (resolve, reject) => {
-      const waiter: ReadWaiter = {
-        cancelled: false,
-        settle: (error) => (error === undefined ? resolve(undefined) : reject(this.#error ?? error)),
-      };
-      replica.node.read(waiter);
-      return () => (waiter.cancelled = true);
-    });
   }
 
   /** Calls that come before this peer is a member wait for it. */
   #running(what: string, control: CallControl, outcome?: 'not-applied'): Promise<Replica> {
     if (this.#error !== undefined) return Promise.reject(this.#refusal(outcome));
     if (this.#replica !== undefined) return Promise.resolve(this.#replica);
-    return this.#deadlines
-      .run<Replica>(what, control, this.#parts.requestTimeoutMs, (resolve, reject) => {
-        const waiter = {
-          go: (replica: Replica) => {
-            this.#whenRunning.delete(waiter);
-            resolve(replica);
-          },
-          fail: (error: CoterieError) => {
-            this.#whenRunning.delete(waiter);
-            reject(error);
-          },
-        };
-        this.#whenRunning.add(waiter);
-        return () => this.#whenRunning.delete(waiter);
-      })
-      .catch((error: unknown) => {
-        if (outcome === undefined || !(error instanceof CoterieError)) throw error;
-        const { code, message } = error;
-        throw new CoterieError(code === 'ERR_TIMEOUT' ? 'ERR_NO_LEADER' : code, { message, outcome, cause: error });
-      });
+    return this.#callers.wait(what, control, this.#parts.requestTimeoutMs).catch((error: unknown) => {
+      if (outcome === undefined || !(error instanceof CoterieError)) throw error;
+      const { code, message } = error;
+      throw new CoterieError(code === 'ERR_TIMEOUT' ? 'ERR_NO_LEADER' : code, { message, outcome, cause: error });
+    });
   }
 
   #refusal(outcome?: 'not-applied'): CoterieError {
@@ -468,12 +364,6 @@ export class PeerEngine implements Engine {
       cause: error,
       ...(outcome === undefined ? {} : { outcome }),
     });
-  }
-
-  #noLeader(timeoutMs: number, cause: CoterieError): CoterieError {
-    const others = this.#directory.others.map((link) => `${link.name} (${link.address})`).join(', ');
-    const message = `no leader within ${timeoutMs} ms; the other peers are ${others === '' ? 'none' : others}`;
-    return this.#status.value.leader === undefined ? new CoterieError('ERR_NO_LEADER', { message, cause }) : cause;
   }
 
   // -------------------------------------------------------------------------------------------------------------- status
@@ -494,13 +384,12 @@ export class PeerEngine implements Engine {
     try {
       work();
     } catch (error) {
-      this.#fail(asError(error));
+      this.#fail(error);
     }
   }
 
-  #fail(error: Error): void {
-    const shown =
-      error instanceof CoterieError ? error : new CoterieError('ERR_STORAGE', { message: error.message, cause: error });
+  #fail(error: unknown): void {
+    const shown = asCoterieError(error, 'the peer stopped itself');
     this.#parts.logger.error({ error: shown.message, code: shown.code }, 'the peer stops serving');
     this.#stop('failed', shown);
   }
@@ -512,7 +401,7 @@ export class PeerEngine implements Engine {
     this.#state = reason;
     this.#stopTimers();
     this.#replica?.halt(error);
-    for (const waiter of [...this.#whenRunning]) waiter.fail(error);
+    this.#callers.fail(error);
     this.#publish();
     this.#settleStopped({ reason, error: toPlainError(error) });
     void this.#transport.close().catch(() => undefined);
@@ -543,7 +432,7 @@ export class PeerEngine implements Engine {
     const reason = this.#error === undefined ? 'closed' : undefined;
     this.#error ??= closed;
     this.#stopTimers();
-    for (const waiter of [...this.#whenRunning]) waiter.fail(this.#error);
+    this.#callers.fail(this.#error);
     const closing = Promise.allSettled([this.#replica?.close(closed), this.#transport.close()]);
     await within(closing, limitMs / 2);
     this.#parts.storage.release();
@@ -555,34 +444,9 @@ export class PeerEngine implements Engine {
     return null;
   }
 
-  /** Tried once; without a voter that is up to date there is nobody to hand over to. */
+  /** Tried once. */
   #handOver(): Promise<unknown> {
     const { node } = this.#replica!;
     return new Promise((resolve) => handOver(node, this.#parts.ports.clock, undefined, resolve, resolve));
   }
 }
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}
-
-function removedError(): CoterieError {
-  return new CoterieError('ERR_REMOVED', { message: 'this member has been removed from the cluster' });
-}
-
-function dropUndefined(control: CallControl): CallControl {
-  return {
-    ...(control.timeoutMs === undefined ? {} : { timeoutMs: control.timeoutMs }),
-    ...(control.signal === undefined ? {} : { signal: control.signal }),
-  };
-}
-
-/** Of a peer that has nobody to talk to. */
-const noTransport: Transport = {
-  start: () => Promise.resolve(),
-  send: () => undefined,
-  sendBytes: () => undefined,
-  sendSnapshot: () => Promise.resolve('failed'),
-  setPeers: () => undefined,
-  close: () => Promise.resolve(),
-};

@@ -2,12 +2,13 @@ import { parseArgs } from 'node:util';
 import { isMutant, mutants } from './sim-mutants.js';
 import { runSeed, type SimReport } from './sim-run.js';
 
-/** `npm run sim -- [--seeds N] [--seed S] [--minutes M] [--mutant NAME] [--twice]` */
+/** `npm run sim -- [--seeds N] [--seed S] [--minutes M | --seconds S] [--mutant NAME] [--twice]` */
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '20' },
     seed: { type: 'string' },
     minutes: { type: 'string', default: '1' },
+    seconds: { type: 'string' },
     mutant: { type: 'string' },
     twice: { type: 'boolean', default: false },
   },
@@ -17,7 +18,10 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function main(): Promise<number> {
   const count = positive('seeds', values.seeds);
-  const simulatedMs = positive('minutes', values.minutes) * 60_000;
+  const simulatedMs =
+    values.seconds === undefined
+      ? positive('minutes', values.minutes) * 60_000
+      : positive('seconds', values.seconds) * 1000;
   if (values.mutant !== undefined && !isMutant(values.mutant)) {
     say(`there is no mutant '${values.mutant}': ${mutants.join(', ')}`);
     return 2;
@@ -57,7 +61,9 @@ function show(report: SimReport): void {
   for (const problem of report.problems) say(`  ${problem}`);
   if (report.problems.length > 0) {
     const mutant = values.mutant === undefined ? '' : ` --mutant ${values.mutant}`;
-    say(`  replay: npm run sim -- --seed ${seed} --minutes ${values.minutes}${mutant}`);
+    say(
+      `  replay: npm run sim -- --seed ${seed} ${values.seconds === undefined ? `--minutes ${values.minutes}` : `--seconds ${values.seconds}`}${mutant}`,
+    );
   }
 }
 

@@ -3,47 +3,22 @@ import { defaultCoreConfig } from '../core/config.js';
 import { encodeConfChange } from '../core/conf-change.js';
 import { RaftCore } from '../core/core.js';
 import type { Index, Message, NodeId, SnapshotMeta } from '../core/messages.js';
-import type {
-  AppendBatch,
-  ConfChange,
-  CoreConfig,
-  CoreStatus,
-  ProposeResult,
-  Random,
-  Ready,
-  Role,
-} from '../core/ready.js';
-import type { Clock, TurnScheduler, WallClock } from '../ports/clock.js';
-import type { LoadedLog, LogStorage } from '../ports/log-storage.js';
-import type { Observer } from '../ports/observer.js';
-import type { ClusterState, StateMachine } from '../ports/state-machine.js';
-import type { SnapshotSink, Transport, UnreachableReason } from '../ports/transport.js';
+import type { AppendBatch, ConfChange, CoreStatus, ProposeResult, Ready, Role } from '../core/ready.js';
+import type { ClusterState } from '../ports/state-machine.js';
+import type { SnapshotSink, UnreachableReason } from '../ports/transport.js';
 import { Applier } from './applier.js';
+import { EarlyCampaign } from './early-campaign.js';
 import { decodeCommandList, encodeCommandList, encodeEntryBatch } from './entry-batch.js';
+import { LogRelease } from './log-release.js';
 import { LogTime } from './log-time.js';
 import { encodeMemberContext } from './member-records.js';
-import { electionTicks, type NodeOptions } from './options.js';
+import type { NodeParts } from './node-parts.js';
+import { electionTicks } from './options.js';
 import { ProposalQueue } from './proposals.js';
 import { ReadQueue, type ReadWaiter } from './reads.js';
+import { SnapshotInstall } from './snapshot-install.js';
 import { SnapshotTransfers } from './snapshot-transfers.js';
 import { Ticker } from './ticker.js';
-
-/** Everything a {@link RaftNode} stands on. All of it comes in through small interfaces; nothing else is read. */
-export interface NodeParts {
-  readonly id: NodeId;
-  readonly options: NodeOptions;
-  /** Overrides of the core's own defaults. */
-  readonly core?: Partial<CoreConfig>;
-  readonly loaded: LoadedLog;
-  readonly storage: LogStorage;
-  readonly machine: StateMachine;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly wall: WallClock;
-  readonly turns: TurnScheduler;
-  readonly random: Random;
-  readonly observer: Observer;
-}
 
 /** Turns of effects that one event may cause before the loop is given back. */
 const passesMax = 1000;
@@ -65,11 +40,9 @@ export class RaftNode {
   readonly #ticker: Ticker;
   readonly #outbox = new Map<NodeId, Message[]>();
   readonly #appendStarted: number[] = [];
-  #pendingInstall:
-    { readonly seq: number; readonly meta: SnapshotMeta; readonly settle: (ok: boolean) => void } | undefined;
-  #installWaiter: ((ok: boolean) => void) | undefined;
-  #checkpoints: { readonly previous?: CheckpointMark; readonly last?: CheckpointMark } = {};
-  #campaignTimer: unknown;
+  readonly #install = new SnapshotInstall();
+  readonly #release: LogRelease;
+  readonly #campaign: EarlyCampaign;
   #turnWaiting = false;
   #pumping = false;
   #tick = 0;
@@ -105,8 +78,14 @@ export class RaftNode {
       },
       options.snapshotTransferMs,
     );
+    this.#release = new LogRelease(this.#core, parts.storage, () => this.#snapshots.heldFrom);
+    this.#campaign = new EarlyCampaign(parts.clock, parts.random, 1.5 * options.heartbeatMs, () =>
+      this.#event(() => {
+        if (this.#core.leader === 0 && !this.#diskStalled()) this.#core.campaign();
+      }),
+    );
     machine.attach({
-      checkpointed: (at) => this.#event(() => this.#checkpointed(at)),
+      checkpointed: (at) => this.#event(() => this.#release.checkpointed(at)),
       failed: (error) => this.#fail(error),
     });
     // What was loaded is what the disk held: all of it is durable.
@@ -199,7 +178,7 @@ export class RaftNode {
       if (reason !== undefined && reason !== 'refused') return;
       if (id !== this.#core.leader || this.#core.role !== 'follower') return;
       this.#core.forgetLeader();
-      this.#campaignSoon();
+      this.#campaign.soon();
     });
   }
 
@@ -251,11 +230,10 @@ export class RaftNode {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#ticker.stop();
-    this.#cancelCampaign();
+    this.#campaign.cancel();
     this.#snapshots.close();
     this.#proposals.clear();
-    this.#installWaiter?.(false);
-    this.#pendingInstall?.settle(false);
+    this.#install.stop();
     this.#reads.fail(new CoterieError('ERR_CLOSED', { message: 'the member has stopped' }));
   }
 
@@ -364,7 +342,7 @@ export class RaftNode {
 
   #roleChanged(soft: { readonly leader: NodeId; readonly role: Role; readonly term: number }): void {
     this.#logTime.end();
-    if (soft.leader !== 0) this.#cancelCampaign();
+    if (soft.leader !== 0) this.#campaign.cancel();
     // Waiting commands were meant for another leader, or for nobody. Their sessions send them again in order; forwarding a part of
     // them now could only let later ones overtake earlier ones.
     this.#proposals.clear();
@@ -377,7 +355,7 @@ export class RaftNode {
 
   #append(batch: AppendBatch): void {
     this.#appendStarted.push(this.#parts.clock.now());
-    if (batch.snapshot !== undefined) this.#installAfter(batch.seq, batch.snapshot);
+    if (batch.snapshot !== undefined) this.#install.marked(batch.seq, batch.snapshot);
     const last = batch.entries.at(-1)?.index;
     this.#parts.storage.append(batch, (error) => {
       if (error !== undefined) {
@@ -390,10 +368,9 @@ export class RaftNode {
 
   #durable(seq: number, last: Index | undefined): void {
     this.#appendStarted.shift();
-    const install = this.#pendingInstall;
-    if (install?.seq === seq) {
+    const install = this.#install.take(seq);
+    if (install !== undefined) {
       // The mark is durable: now, and not before, the received state may become the current one.
-      this.#pendingInstall = undefined;
       this.#parts.machine.installSnapshot(install.meta);
       this.#applier.installed(install.meta.index);
       this.#parts.observer({ type: 'snapshot', action: 'installed', peer: this.#parts.id, index: install.meta.index });
@@ -410,38 +387,11 @@ export class RaftNode {
         resolve(false);
         return;
       }
-      this.#installWaiter = resolve;
+      this.#install.ask(resolve);
       this.#event(() => {
-        if (this.#core.restoreSnapshot(meta, from)) return;
-        this.#installWaiter = undefined;
-        resolve(false);
+        if (!this.#core.restoreSnapshot(meta, from)) this.#install.refused();
       });
     });
-  }
-
-  #installAfter(seq: number, meta: SnapshotMeta): void {
-    const settle = this.#installWaiter ?? (() => undefined);
-    this.#installWaiter = undefined;
-    this.#pendingInstall = { seq, meta, settle };
-  }
-
-  #checkpointed(at: CheckpointMark): void {
-    const previous = this.#checkpoints.last;
-    this.#checkpoints = { ...(previous === undefined ? {} : { previous }), last: at };
-    this.#release();
-  }
-
-  /**
-   * The log behind the *previous* checkpoint goes: if the newest one turns out damaged the older one and the log still make the
-   * state. A transfer in flight holds the log from its snapshot on, or the follower would need another one at once.
-   */
-  #release(): void {
-    const { previous } = this.#checkpoints;
-    if (previous === undefined) return;
-    const held = this.#snapshots.heldFrom;
-    if (held !== undefined && held < previous.index) return;
-    this.#parts.storage.release(previous);
-    this.#core.compact(previous.index);
   }
 
   // --------------------------------------------------------------------------------------------------------------- ticks
@@ -467,24 +417,6 @@ export class RaftNode {
     return oldest !== undefined && this.#parts.clock.now() - oldest > this.#parts.options.electionTimeoutMs;
   }
 
-  #campaignSoon(): void {
-    if (this.#campaignTimer !== undefined) return;
-    // Within one heartbeat and a half: long enough that two followers seldom ask at once, short against the election timeout.
-    const jitterMs = 5 + this.#parts.random.nextInt(Math.max(1, Math.ceil(this.#parts.options.heartbeatMs * 1.5)));
-    this.#campaignTimer = this.#parts.clock.setInterval(() => {
-      this.#cancelCampaign();
-      this.#event(() => {
-        if (this.#core.leader === 0 && !this.#diskStalled()) this.#core.campaign();
-      });
-    }, jitterMs);
-  }
-
-  #cancelCampaign(): void {
-    if (this.#campaignTimer === undefined) return;
-    this.#parts.clock.clearInterval(this.#campaignTimer);
-    this.#campaignTimer = undefined;
-  }
-
   #fail(error: Error): void {
     if (this.#stopped) return;
     this.stop();
@@ -494,11 +426,6 @@ export class RaftNode {
         : error;
     this.#parts.observer({ type: 'failed', error: shown });
   }
-}
-
-interface CheckpointMark {
-  readonly index: Index;
-  readonly term: number;
 }
 
 const emptyConf = { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };

@@ -1,0 +1,49 @@
+import type { CallControl, Consistency } from '@coterie/mvcc';
+import type { ReadWaiter } from '@coterie/raft';
+import type { Deadlines } from './deadlines.js';
+import type { Replica } from './replica.js';
+
+/** How fresh a read must be. */
+export interface Freshness {
+  readonly consistency: Consistency;
+  readonly minRevision?: number;
+}
+
+/** Lets a read through when the replica is as fresh as was asked. */
+export class ReadGate {
+  readonly #deadlines: Deadlines;
+  readonly #requestTimeoutMs: number;
+  readonly #stopped: () => Error | undefined;
+
+  /** @param stopped why the peer has stopped, if it has: says more than a read that was given up */
+  constructor(deadlines: Deadlines, requestTimeoutMs: number, stopped: () => Error | undefined) {
+    this.#deadlines = deadlines;
+    this.#requestTimeoutMs = requestTimeoutMs;
+    this.#stopped = stopped;
+  }
+
+  /** @throws CoterieError ERR_TIMEOUT, ERR_ABORTED, ERR_CLOSED, ERR_OVERLOADED */
+  async pass(what: string, replica: Replica, wanted: Freshness, control: CallControl): Promise<void> {
+    // A leader's lease would need bounded clock drift; until it is offered, 'lease' is served as its stronger sister.
+    if (wanted.consistency !== 'serializable') await this.confirm(what, replica, control);
+    const { minRevision } = wanted;
+    if (minRevision === undefined || replica.machine.revision >= minRevision) return;
+    const timeoutMs = control.timeoutMs ?? this.#requestTimeoutMs;
+    await replica.machine.waitForRevision(minRevision, { ...control, timeoutMs });
+  }
+
+  /** Waits for the leader's word on the commit index, and for the own replica to reach it. */
+  confirm(what: string, replica: Replica, control: CallControl): Promise<undefined> {
+    return this.#deadlines.run<undefined>(what, control, this.#requestTimeoutMs, (resolve, reject) => {
+      const waiter: ReadWaiter = {
+        cancelled: false,
+        settle: (error) => {
+          if (error === undefined) resolve(undefined);
+          else reject(this.#stopped() ?? error);
+        },
+      };
+      replica.node.read(waiter);
+      return () => (waiter.cancelled = true);
+    });
+  }
+}

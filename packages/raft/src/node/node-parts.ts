@@ -1,0 +1,25 @@
+import type { NodeId } from '../core/messages.js';
+import type { CoreConfig, Random } from '../core/ready.js';
+import type { Clock, TurnScheduler, WallClock } from '../ports/clock.js';
+import type { LoadedLog, LogStorage } from '../ports/log-storage.js';
+import type { Observer } from '../ports/observer.js';
+import type { StateMachine } from '../ports/state-machine.js';
+import type { Transport } from '../ports/transport.js';
+import type { NodeOptions } from './options.js';
+
+/** Everything a `RaftNode` stands on. All of it comes in through small interfaces; nothing else is read. */
+export interface NodeParts {
+  readonly id: NodeId;
+  readonly options: NodeOptions;
+  /** Overrides of the core's own defaults. */
+  readonly core?: Partial<CoreConfig>;
+  readonly loaded: LoadedLog;
+  readonly storage: LogStorage;
+  readonly machine: StateMachine;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly wall: WallClock;
+  readonly turns: TurnScheduler;
+  readonly random: Random;
+  readonly observer: Observer;
+}
