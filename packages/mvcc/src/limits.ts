@@ -4,8 +4,8 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 
 /**
- * Limits that apply itself decides by. They are part of the replicated state machine, equal on every member by construction, and never
- * configuration: two members with different ones would diverge. `docs/limits.md` explains each.
+ * Limits that apply itself decides by. They are part of the replicated state machine, equal on every member by
+ * construction, and never configuration: two members with different ones would diverge. `docs/limits.md` explains each.
  */
 export const replicatedLimits = {
   /** Bytes of one key. */
@@ -38,7 +38,9 @@ export const replicatedLimits = {
   sessionTtlMs: 600_000,
 } as const;
 
-/** Limits of one process. Lower them freely; those that stand in {@link replicatedLimits} too cannot be raised above it. */
+/**
+ * Limits of one process. Lower them freely; those that stand in {@link replicatedLimits} too cannot be raised above it.
+ */
 export interface MvccLimits {
   readonly keyBytes: number;
   readonly valueBytes: number;
@@ -90,7 +92,8 @@ const capped: ReadonlySet<string> = new Set(Object.keys(replicatedLimits));
 /**
  * The defaults with what the caller sets.
  *
- * @throws CoterieError ERR_INVALID_ARGUMENT for a value that is no positive integer or lies above what the cluster allows
+ * @throws CoterieError ERR_INVALID_ARGUMENT for a value that is no positive integer or lies above what the cluster
+ *   allows
  */
 export function resolveLimits(overrides: { readonly [K in keyof MvccLimits]?: number | undefined } = {}): MvccLimits {
   const limits: Record<string, number> = { ...defaultLimits };

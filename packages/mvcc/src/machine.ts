@@ -38,11 +38,11 @@ export interface MvccStateMachineOptions {
 const expiredMax = 1_024;
 
 /**
- * The multi-version store as a replicated state machine: what committed entries do to keys, sessions and watches, and the reads of this
- * replica.
+ * The multi-version store as a replicated state machine: what committed entries do to keys, sessions and watches, and
+ * the reads of this replica.
  *
- * Everything that `apply` decides, it decides from the state and the entry alone. A throw out of it is a broken invariant: the driver
- * stops the peer.
+ * Everything that `apply` decides, it decides from the state and the entry alone. A throw out of it is a broken
+ * invariant: the driver stops the peer.
  *
  * @example
  * ```ts
@@ -72,7 +72,7 @@ export class MvccStateMachine implements StateMachine, SessionReplica {
     this.#hub = new WatchHub({ store, scheduler, limits, revision, compactRevision });
   }
 
-  // ------------------------------------------------------------------------------------------------------ state machine
+  // ----------------------------------------------------------------------------------------------------- state machine
 
   applied(): { readonly index: number; readonly term: number } {
     return { index: this.#state.appliedIndex, term: this.#state.appliedTerm };
@@ -168,7 +168,7 @@ export class MvccStateMachine implements StateMachine, SessionReplica {
     await this.#store.close();
   }
 
-  // ----------------------------------------------------------------------------------------------------------- sessions
+  // ---------------------------------------------------------------------------------------------------------- sessions
 
   get sessions(): SessionLookup {
     return this.#state.sessions;
@@ -183,12 +183,15 @@ export class MvccStateMachine implements StateMachine, SessionReplica {
     return recall(this.#store, this.#state, request, kept);
   }
 
-  /** Sessions that a leader may end at this log time, by proposing `encodeEndSession(id)` for each; at most 1,024 a call. */
+  /**
+   * Sessions that a leader may end at this log time, by proposing `encodeEndSession(id)` for each; at most 1,024 a
+   * call.
+   */
   expiredSessions(logTimeMs: number): readonly number[] {
     return this.#state.sessions.expired(logTimeMs, expiredMax);
   }
 
-  // -------------------------------------------------------------------------------------------------------------- state
+  // ------------------------------------------------------------------------------------------------------------- state
 
   get revision(): number {
     return this.#state.revision;
@@ -208,12 +211,14 @@ export class MvccStateMachine implements StateMachine, SessionReplica {
     return this.#state.hash();
   }
 
-  /** The hashes at the last 16 indexes that are multiples of 1,024, oldest first: what members compare with one another. */
+  /**
+   * The hashes at the last 16 indexes that are multiples of 1,024, oldest first: what members compare with one another.
+   */
   stateHashes(): readonly StateHash[] {
     return this.#state.hashes;
   }
 
-  // -------------------------------------------------------------------------------------------------------------- reads
+  // ------------------------------------------------------------------------------------------------------------- reads
 
   /** @throws CoterieError ERR_FUTURE_REVISION, ERR_COMPACTED, ERR_CORRUPT, ERR_CLOSED */
   get(key: BinaryKey, revision?: number): Promise<{ readonly revision: number; readonly entry?: RawEntry }> {
@@ -225,17 +230,26 @@ export class MvccStateMachine implements StateMachine, SessionReplica {
     return this.#reads.range(request);
   }
 
-  /** @throws CoterieError ERR_OVERLOADED, ERR_CLOSED; ERR_FUTURE_REVISION, ERR_COMPACTED and ERR_CORRUPT come from the stream */
+  /**
+   * @throws CoterieError ERR_OVERLOADED, ERR_CLOSED; ERR_FUTURE_REVISION, ERR_COMPACTED and ERR_CORRUPT come from the
+   *   stream
+   */
   iterate(request: IterateRequest): EngineStream<RawEntry> {
     return this.#reads.iterate(request);
   }
 
-  /** @throws CoterieError ERR_INVALID_ARGUMENT, ERR_TOO_MANY_OPS, ERR_OVERLOADED, ERR_CLOSED; the rest comes from the stream */
+  /**
+   * @throws CoterieError ERR_INVALID_ARGUMENT, ERR_TOO_MANY_OPS, ERR_OVERLOADED, ERR_CLOSED; the rest comes from the
+   *   stream
+   */
   watch(request: WatchRequest): EngineStream<RawBatch> {
     return this.#hub.watch(request);
   }
 
-  /** Resolves when this replica has applied the revision. @throws CoterieError ERR_TIMEOUT, ERR_ABORTED, ERR_CLOSED, ERR_OVERLOADED */
+  /**
+   * Resolves when this replica has applied the revision.
+   * @throws CoterieError ERR_TIMEOUT, ERR_ABORTED, ERR_CLOSED, ERR_OVERLOADED
+   */
   waitForRevision(minRevision: number, control: CallControl = {}): Promise<void> {
     return minRevision <= this.#state.revision ? Promise.resolve() : this.#waiters.wait(minRevision, control);
   }

@@ -3,8 +3,8 @@ import { CoterieError } from '@coterie/errors';
 /**
  * Reads what a `ByteWriter` wrote.
  *
- * The bytes may be anything: every read is checked against the end, every number against the safe integers, and whatever is wrong is
- * ERR_CORRUPT. Values are views into the bytes.
+ * The bytes may be anything: every read is checked against the end, every number against the safe integers, and
+ * whatever is wrong is ERR_CORRUPT. Values are views into the bytes.
  */
 export class ByteReader {
   readonly #bytes: Buffer;

@@ -11,12 +11,14 @@ const overheadBytes = 64;
 /**
  * Checks a write before anything is sent.
  *
- * What passes can be encoded, fits one log entry and is refused by apply for reasons of state only. The duplicate-key rule is etcd's:
- * within one branch no key is put twice, and no put meets a delete, nested transactions included; the two branches of one nested
- * transaction exclude each other and may put the same key. Operations are counted as etcd does: a nested transaction has what its
- * parent's longest list leaves. A transaction that only wraps another one behind compares (a fence) is not charged to it.
+ * What passes can be encoded, fits one log entry and is refused by apply for reasons of state only. The duplicate-key
+ * rule is etcd's: within one branch no key is put twice, and no put meets a delete, nested transactions included; the
+ * two branches of one nested transaction exclude each other and may put the same key. Operations are counted as etcd
+ * does: a nested transaction has what its parent's longest list leaves. A transaction that only wraps another one
+ * behind compares (a fence) is not charged to it.
  *
- * @throws CoterieError ERR_INVALID_ARGUMENT, ERR_TOO_LARGE, ERR_TOO_MANY_OPS, ERR_DUPLICATE_KEY; all with outcome 'not-applied'
+ * @throws CoterieError ERR_INVALID_ARGUMENT, ERR_TOO_LARGE, ERR_TOO_MANY_OPS, ERR_DUPLICATE_KEY; all with outcome
+ *   'not-applied'
  */
 export function checkRequest(request: WriteRequest, limits: MvccLimits = defaultLimits): void {
   const check = new RequestCheck(limits);
@@ -178,7 +180,9 @@ function meets(puts: ReadonlySet<BinaryKey>, deletes: readonly KeyRange[]): bool
   return false;
 }
 
-/** Adds b to a. Ranges that lie within one another are not merged: their number is bounded by that of the operations. */
+/**
+ * Adds b to a. Ranges that lie within one another are not merged: their number is bounded by that of the operations.
+ */
 function joined(a: Effects, b: Effects): Effects {
   for (const key of b.puts) a.puts.add(key);
   a.deletes.push(...b.deletes);

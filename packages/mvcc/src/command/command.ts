@@ -3,8 +3,8 @@ import type { WriteRequest } from './operation.js';
 /**
  * What a log entry carries: one of these a command.
  *
- * `session` is the id of an open session, `sequence` the number of the command in it (from 1), `ackedBelow` the lowest sequence whose
- * outcome the proposer still wants to know: what lies below need not be kept.
+ * `session` is the id of an open session, `sequence` the number of the command in it (from 1), `ackedBelow` the lowest
+ * sequence whose outcome the proposer still wants to know: what lies below need not be kept.
  */
 export type Command =
   | { readonly kind: 'openSession'; readonly nonce: string }
@@ -31,5 +31,8 @@ export const nonceLength = 16;
 /** The second byte of a command. */
 export const commandTag = { openSession: 1, write: 2, skip: 3, touch: 4, endSession: 5 } as const;
 
-/** Format and tag, then session, sequence and ackedBelow in six bytes each: fixed, so that they can be set again in place. */
+/**
+ * Format and tag, then session, sequence and ackedBelow in six bytes each: fixed, so that they can be set again in
+ * place.
+ */
 export const sequencedHeadBytes = 20;

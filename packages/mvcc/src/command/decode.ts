@@ -48,8 +48,8 @@ function readBody(from: ByteReader, tag: number): Command {
 /**
  * The place of a write whose request cannot be read, when at least its head can.
  *
- * Such a command (of a newer version, or of a fault in an encoder) must still take its sequence: were it a no-op, its session would wait
- * for that sequence for ever.
+ * Such a command (of a newer version, or of a fault in an encoder) must still take its sequence: were it a no-op, its
+ * session would wait for that sequence for ever.
  */
 export function decodeSequencedHead(
   bytes: Uint8Array,

@@ -21,8 +21,8 @@ export function returnsEntries(request: WriteRequest | Operation): boolean {
 }
 
 /**
- * What a session keeps of an outcome: revisions, counts, branches, counters, but no entries, so that a session's results stay small
- * whatever they returned. `recall` puts the entries back.
+ * What a session keeps of an outcome: revisions, counts, branches, counters, but no entries, so that a session's
+ * results stay small whatever they returned. `recall` puts the entries back.
  */
 export function keptForm(outcome: CommandOutcome): CommandOutcome {
   switch (outcome.kind) {

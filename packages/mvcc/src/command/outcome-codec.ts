@@ -7,8 +7,8 @@ import { nestingMax } from './request-codec.js';
 /**
  * The outcomes that sessions keep, as bytes of checkpoints and snapshots.
  *
- * Only kept forms are written (see `keptForm`): entries and previous values are not part of them. Tags and codes are part of the format:
- * they are only ever added to.
+ * Only kept forms are written (see `keptForm`): entries and previous values are not part of them. Tags and codes are
+ * part of the format: they are only ever added to.
  */
 const outcomeTag = { put: 1, delete: 2, miss: 3, add: 4, txn: 5, compact: 6, refused: 7, get: 8, range: 9 } as const;
 

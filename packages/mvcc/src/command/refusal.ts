@@ -2,8 +2,8 @@ import { CoterieError } from '@coterie/errors';
 import type { WriteResult } from './operation.js';
 
 /**
- * Why apply refused a command: nothing of it was applied. Data, because it is part of the replicated state: a duplicate of the command
- * gets the same answer.
+ * Why apply refused a command: nothing of it was applied. Data, because it is part of the replicated state: a duplicate
+ * of the command gets the same answer.
  */
 export type Refusal = { readonly kind: 'refused' } & (
   | { readonly code: 'ERR_COMPACTED'; readonly compactRevision: number }

@@ -8,8 +8,8 @@ import type { CompareSign, Comparison, Operation, TxnOperation, WriteRequest } f
 /**
  * The body of a write command.
  *
- * Tags and flag bits are part of the log format: they are only ever added to. A request is read within the limits that are equal on all
- * members, so what cannot be read is unreadable everywhere.
+ * Tags and flag bits are part of the log format: they are only ever added to. A request is read within the limits that
+ * are equal on all members, so what cannot be read is unreadable everywhere.
  */
 export const operationTag = { put: 1, delete: 2, get: 3, range: 4, add: 5, txn: 6, compact: 7 } as const;
 
@@ -218,7 +218,10 @@ function readRange(from: ByteReader): KeyRange {
   }
 }
 
-/** A bound may be one byte longer than a key: the successor of the longest key is one. It may be empty: before every key. */
+/**
+ * A bound may be one byte longer than a key: the successor of the longest key is one. It may be empty: before every
+ * key.
+ */
 function readBound(from: ByteReader): string {
   return from.text(replicatedLimits.keyBytes + 1);
 }

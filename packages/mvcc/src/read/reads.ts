@@ -34,8 +34,8 @@ export class Reads {
   }
 
   /**
-   * One key. `revision` is that of the state in which the entry was read, or, when the disk had to be asked meanwhile, one at which it
-   * was current: every change after it is visible to a watch from the next revision on.
+   * One key. `revision` is that of the state in which the entry was read, or, when the disk had to be asked meanwhile,
+   * one at which it was current: every change after it is visible to a watch from the next revision on.
    */
   async get(key: BinaryKey, revision?: number): Promise<{ readonly revision: number; readonly entry?: RawEntry }> {
     this.#checkOpen();

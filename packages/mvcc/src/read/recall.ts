@@ -13,8 +13,8 @@ const pageBytes = 256 * 1024;
 /**
  * The whole result of a command that was applied, from what its session keeps of it.
  *
- * Execution is pure: on the state before the command, at one revision less if it made one, the same request gives the same result again,
- * with the entries that it returned. That state is read from history.
+ * Execution is pure: on the state before the command, at one revision less if it made one, the same request gives the
+ * same result again, with the entries that it returned. That state is read from history.
  *
  * @throws CoterieError ERR_RESULT_GONE with outcome 'applied' when history does not reach back so far any more
  */

@@ -12,8 +12,8 @@ export interface OpenCommand {
 }
 
 /**
- * The open commands of one session: consecutive sequences from `lowest` to before `next`, of which those before `unsent` have been
- * handed out at least once.
+ * The open commands of one session: consecutive sequences from `lowest` to before `next`, of which those before
+ * `unsent` have been handed out at least once.
  */
 export class OpenWindow {
   readonly #ring: (OpenCommand | undefined)[] = new Array<OpenCommand | undefined>(replicatedLimits.openOperations);

@@ -31,12 +31,17 @@ export interface ProposerOptions {
    * @returns false when none of them was taken (no leader, queue full): they then count as not submitted
    */
   readonly submit: (commands: readonly Uint8Array[]) => boolean;
-  /** Whether a leader is known: a call that was never submitted ends with ERR_NO_LEADER without one. Left out: always. */
+  /**
+   * Whether a leader is known: a call that was never submitted ends with ERR_NO_LEADER without one. Left out: always.
+   */
   readonly leaderKnown?: () => boolean;
   readonly limits?: Partial<MvccLimits>;
   /** The deadline of calls that set none, in ms; default 10,000. */
   readonly requestTimeoutMs?: number;
-  /** When nothing was settled for about this long, everything open is sent again; default 1,000 ms, half of it by chance. */
+  /**
+   * When nothing was settled for about this long, everything open is sent again; default 1,000 ms, half of it by
+   * chance.
+   */
   readonly resendMs?: number;
 }
 
@@ -57,13 +62,14 @@ const submitCommands = 1024;
 /**
  * The client side of an exactly-once session: the writes of one process.
  *
- * They are numbered in the order of the calls and apply in that order, each once, however often they are sent: what is lost on the way
- * or with a leader is sent again from the lowest open one on. A call settles when the replica beside it has applied its command, so
- * that the caller's next local read sees it. A call that ends earlier (its deadline, its signal) leaves its command in its place.
+ * They are numbered in the order of the calls and apply in that order, each once, however often they are sent: what is
+ * lost on the way or with a leader is sent again from the lowest open one on. A call settles when the replica beside it
+ * has applied its command, so that the caller's next local read sees it. A call that ends earlier (its deadline, its
+ * signal) leaves its command in its place.
  *
- * A session that ended (this process did not run for its TTL) is replaced without a trace where the log told so: a command that was not
- * settled by then can never be applied, and is issued again in a new session. Where a snapshot told so, what had been submitted is
- * ERR_SESSION_EXPIRED with outcome 'unknown'.
+ * A session that ended (this process did not run for its TTL) is replaced without a trace where the log told so: a
+ * command that was not settled by then can never be applied, and is issued again in a new session. Where a snapshot
+ * told so, what had been submitted is ERR_SESSION_EXPIRED with outcome 'unknown'.
  */
 export class Proposer implements SessionListener {
   readonly #options: ProposerOptions;
@@ -103,8 +109,8 @@ export class Proposer implements SessionListener {
   /**
    * Issues a write that passed `checkRequest`.
    *
-   * @throws CoterieError (as a rejection, with `outcome`) the refusals of apply; ERR_OVERLOADED, ERR_TIMEOUT, ERR_NO_LEADER,
-   * ERR_ABORTED, ERR_CLOSED, ERR_SESSION_EXPIRED, ERR_RESULT_GONE
+   * @throws CoterieError (as a rejection, with `outcome`) the refusals of apply; ERR_OVERLOADED, ERR_TIMEOUT,
+   *   ERR_NO_LEADER, ERR_ABORTED, ERR_CLOSED, ERR_SESSION_EXPIRED, ERR_RESULT_GONE
    */
   write(request: WriteRequest, control: CallControl = {}): Promise<WriteResult> {
     const { signal } = control;
@@ -283,7 +289,8 @@ export class Proposer implements SessionListener {
   /**
    * The session is gone: what is open moves to a new one, in order.
    *
-   * @param unknown a snapshot hides what happened before the end, so what was submitted may or may not have been applied
+   * @param unknown a snapshot hides what happened before the end, so what was submitted may or may not have been
+   *   applied
    */
   #renew(unknown: boolean): void {
     const window = this.#window;

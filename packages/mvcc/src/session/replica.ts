@@ -16,16 +16,23 @@ export interface SessionLookup {
 }
 
 /**
- * What apply tells about sessions, in log order, after the whole entry is applied. Must not throw and must not call back into apply.
+ * What apply tells about sessions, in log order, after the whole entry is applied. Must not throw and must not call
+ * back into apply.
  */
 export interface SessionListener {
   /** `session` undefined: refused for now (a second open in one entry, or too many sessions); ask again. */
   opened(nonce: string, session: number | undefined): void;
-  /** A command was applied, or refused for good; also told for a duplicate, with the outcome of the first, if that is kept. */
+  /**
+   * A command was applied, or refused for good; also told for a duplicate, with the outcome of the first, if that is
+   * kept.
+   */
   settled(session: number, sequence: number, outcome: KeptOutcome): void;
   /** A command was refused because the one of sequence `expected` has not been applied: send again from there. */
   gap(session: number, expected: number): void;
-  /** The session is not there (any more): no command of it that was not settled before this call was or ever will be applied. */
+  /**
+   * The session is not there (any more): no command of it that was not settled before this call was or ever will be
+   * applied.
+   */
   ended(session: number): void;
   /** A snapshot replaced the state; what was applied in between was not told one by one. */
   rebound(): void;
@@ -37,7 +44,8 @@ export interface SessionReplica {
   /** One listener; a second call replaces the first. */
   listen(listener: SessionListener): void;
   /**
-   * Puts back what a session does not keep of a result (previous values, ranges), by running the request again on the state before it.
+   * Puts back what a session does not keep of a result (previous values, ranges), by running the request again on the
+   * state before it.
    *
    * @throws CoterieError ERR_RESULT_GONE with outcome 'applied' when that state is compacted
    */

@@ -6,7 +6,8 @@ import { encodeOpenSession } from '../command/encode.js';
 /**
  * The opening of a session, from the first try until the log has answered.
  *
- * The nonce is drawn anew for each session and stays the same over all tries, so that a try which only seemed lost opens no second one.
+ * The nonce is drawn anew for each session and stays the same over all tries, so that a try which only seemed lost
+ * opens no second one.
  */
 export class SessionOpening {
   readonly #random: Random;

@@ -28,8 +28,9 @@ export type Place = 'next' | 'duplicate' | 'gap' | 'no-session';
 /**
  * The exactly-once sessions of the cluster: replicated state, changed by apply alone.
  *
- * A session is opened by a log entry, whose index is its id, so ids are never used again; a command of an id that is not here is refused
- * for good. The commands of a session apply in sequence, without a gap, each once (Raft thesis §6.3).
+ * A session is opened by a log entry, whose index is its id, so ids are never used again; a command of an id that is
+ * not here is refused for good. The commands of a session apply in sequence, without a gap, each once (Raft thesis
+ * §6.3).
  */
 export class SessionTable implements SessionLookup {
   /** In the order of opening, which is the order of ids, on every member. */

@@ -5,9 +5,10 @@ const highBits = 21;
 /**
  * A running hash over everything that apply changes, in order.
  *
- * Members that applied the same entries have the same value; one different bit on one member makes all its later values different. It
- * finds faults, not attacks, so its two halves mix with multiplications (the finalizer of MurmurHash3), which costs nanoseconds. The
- * value alone is the state: a machine that starts from a checkpoint goes on as if it had never stopped.
+ * Members that applied the same entries have the same value; one different bit on one member makes all its later values
+ * different. It finds faults, not attacks, so its two halves mix with multiplications (the finalizer of MurmurHash3),
+ * which costs nanoseconds. The value alone is the state: a machine that starts from a checkpoint goes on as if it had
+ * never stopped.
  */
 export class Chain {
   #low: number;

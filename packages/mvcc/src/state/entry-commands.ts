@@ -44,9 +44,9 @@ export class EntryCommands {
   /**
    * The keys of an entry have been loaded once: they are not asked for again.
    *
-   * An entry may name more bytes of values than the store keeps in its cache. Asked for again and again, the first ones would push out
-   * the last ones and the last ones the first ones, and the entry would never become ready; what has been pushed out is read when it is
-   * looked up, which is only slower.
+   * An entry may name more bytes of values than the store keeps in its cache. Asked for again and again, the first ones
+   * would push out the last ones and the last ones the first ones, and the entry would never become ready; what has
+   * been pushed out is read when it is looked up, which is only slower.
    */
   keysLoaded(entry: CommittedEntry): void {
     const read = this.of(entry);

@@ -21,10 +21,11 @@ export interface EntryEffects {
 }
 
 /**
- * All that is replicated: the keys (in the store), revisions, log time, sessions, the cluster, and the chain over what has happened.
+ * All that is replicated: the keys (in the store), revisions, log time, sessions, the cluster, and the chain over what
+ * has happened.
  *
- * `freeze` and `recover` are inverse: a machine that starts from a checkpoint and applies the same entries goes through the same states
- * as one that never stopped.
+ * `freeze` and `recover` are inverse: a machine that starts from a checkpoint and applies the same entries goes through
+ * the same states as one that never stopped.
  */
 export class ReplicatedState implements TxnState {
   readonly #store: Store;
@@ -128,7 +129,7 @@ export class ReplicatedState implements TxnState {
     this.#end();
   }
 
-  // ---------------------------------------------------------------------------------------- what a command reads and does
+  // ------------------------------------------------------------------------------------- what a command reads and does
 
   lookup(key: BinaryKey): KeyRecord | undefined {
     return this.#store.lookup(key);

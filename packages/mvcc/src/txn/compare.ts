@@ -7,8 +7,8 @@ import { Refused, type TxnState } from './execution.js';
 /**
  * Whether a compare holds: etcd's truth table, without its missing signs.
  *
- * A missing key has all numbers 0 and no value: a compare of its value never holds, not even `!=`. A range holds when every key of it
- * does; an empty range behaves like one missing key.
+ * A missing key has all numbers 0 and no value: a compare of its value never holds, not even `!=`. A range holds when
+ * every key of it does; an empty range behaves like one missing key.
  *
  * @throws Refused ERR_TOO_LARGE when more keys would have to be looked at than one compare may read
  */
@@ -30,7 +30,10 @@ export function compareLimit(comparison: Comparison): number {
   return failsOnAnyKey(comparison) ? 1 : replicatedLimits.txnRangeEntries + 1;
 }
 
-/** "There is no key in the range": the first one decides, however many follow. Live keys have none of these numbers at 0. */
+/**
+ * "There is no key in the range": the first one decides, however many follow. Live keys have none of these numbers at
+ * 0.
+ */
 function failsOnAnyKey(comparison: Comparison): boolean {
   if (comparison.target === 'value' || comparison.target === 'lease') return false;
   const { sign, operand } = comparison;

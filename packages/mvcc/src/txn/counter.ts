@@ -7,8 +7,8 @@ const minus = 0x2d;
 const zero = 0x30;
 
 /**
- * The integer that a value spells in decimal ASCII, in the one form that `add` writes: no leading zeros, no plus, no "-0". A missing
- * key counts as 0.
+ * The integer that a value spells in decimal ASCII, in the one form that `add` writes: no leading zeros, no plus, no
+ * "-0". A missing key counts as 0.
  *
  * @returns undefined when the value spells none
  */

@@ -101,7 +101,10 @@ function executeTxn(request: TxnOperation, state: TxnState): Execution {
   return { outcome: { kind: 'txn', revision, succeeded: decision.succeeded, results }, change };
 }
 
-/** etcd's bounds: a revision that is compacted already is refused, so is one that is not reached. Reads at it stay possible. */
+/**
+ * etcd's bounds: a revision that is compacted already is refused, so is one that is not reached. Reads at it stay
+ * possible.
+ */
 function executeCompact(revision: number, state: TxnState): Execution {
   if (revision <= state.compactRevision) {
     return refuse({ kind: 'refused', code: 'ERR_COMPACTED', compactRevision: state.compactRevision });

@@ -5,10 +5,12 @@ import { Refused, type TxnState } from './execution.js';
 import { entryBytes } from './record.js';
 
 /**
- * The changes of one running transaction over the state before it: what its own reads see, and nobody else until it ends.
+ * The changes of one running transaction over the state before it: what its own reads see, and nobody else until it
+ * ends.
  *
- * Each key changes at most once in a transaction (a second change is ERR_DUPLICATE_KEY here too, should a request ever get by the check
- * of its proposer), so the events of the revision are the changes in the order in which they were made.
+ * Each key changes at most once in a transaction (a second change is ERR_DUPLICATE_KEY here too, should a request ever
+ * get by the check of its proposer), so the events of the revision are the changes in the order in which they were
+ * made.
  */
 export class Overlay {
   readonly #state: TxnState;
@@ -23,7 +25,9 @@ export class Overlay {
     return this.#changes.size > 0;
   }
 
-  /** The revision that a read of this moment belongs to: the new one, once something has changed (as etcd reports it). */
+  /**
+   * The revision that a read of this moment belongs to: the new one, once something has changed (as etcd reports it).
+   */
   get revision(): number {
     return this.#state.revision + (this.changed ? 1 : 0);
   }

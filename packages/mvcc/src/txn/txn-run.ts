@@ -28,8 +28,9 @@ export interface Decision {
 /**
  * Evaluates all compares of the path that will be taken, nested ones too, against the state before the transaction.
  *
- * That is etcd's rule: a nested compare never sees what the same transaction writes. The bounds of an `add` of the success branch count
- * among the compares (its key cannot change before it runs, because a key changes once), as does the bound of the safe integers.
+ * That is etcd's rule: a nested compare never sees what the same transaction writes. The bounds of an `add` of the
+ * success branch count among the compares (its key cannot change before it runs, because a key changes once), as does
+ * the bound of the safe integers.
  */
 export function decide(txn: TxnOperation, state: TxnState): Decision {
   const succeeded = txn.compare.every((comparison) => holds(comparison, state)) && additionsFit(txn.success, state);

@@ -5,7 +5,10 @@ import type { BinaryKey, KeyRange, Wanted } from '../store/types.js';
 import { compareLimit } from './compare.js';
 import { rangeNeed } from './txn-run.js';
 
-/** Above this many deletes of one kind each is taken to meet every range that is read: telling them apart would cost more. */
+/**
+ * Above this many deletes of one kind each is taken to meet every range that is read: telling them apart would cost
+ * more.
+ */
 const comparedMax = 64;
 
 /** Deletes before a command of the same entry (more are refused, see `deletesPerEntry`) and in the command itself. */
@@ -14,8 +17,9 @@ const surplusMax = replicatedLimits.deletesPerEntry + replicatedLimits.changesPe
 /**
  * Gathers what the commands of one entry will read, both branches of every transaction.
  *
- * Reads of ranges ask for the first n live records of the moment at which they run. Commands before them in the entry may delete records
- * that are among those n when they are loaded, so each range is asked for with as many more as may be deleted until then.
+ * Reads of ranges ask for the first n live records of the moment at which they run. Commands before them in the entry
+ * may delete records that are among those n when they are loaded, so each range is asked for with as many more as may
+ * be deleted until then.
  */
 export class EntryWants {
   readonly #keys: BinaryKey[] = [];

@@ -17,7 +17,10 @@ export function watchEvent({ key, after, before }: KeyEvent, revision: number, w
   return { type: 'delete', key, modRevision: revision, ...prev, reason: 'deleted' };
 }
 
-/** The events of one revision that a request asks for; undefined when there are none: then the watch hears nothing of it. */
+/**
+ * The events of one revision that a request asks for; undefined when there are none: then the watch hears nothing of
+ * it.
+ */
 export function changeBatch(change: RevisionEvents, request: WatchRequest): RawBatch | undefined {
   const events: RawEvent[] = [];
   for (const event of change.events) {

@@ -20,8 +20,8 @@ export interface WatchHubOptions {
 /**
  * All watches of this process.
  *
- * Live watches get each revision at apply, found by key; those behind read from the store at their own pace, so that a slow or late one
- * costs the others nothing.
+ * Live watches get each revision at apply, found by key; those behind read from the store at their own pace, so that a
+ * slow or late one costs the others nothing.
  */
 export class WatchHub implements WatchSource {
   readonly #store: Pick<Store, 'changes' | 'view'>;
@@ -66,8 +66,8 @@ export class WatchHub implements WatchSource {
   /**
    * Registers a watch: every change after the revision of its first item, `opened`, will come.
    *
-   * @throws CoterieError ERR_INVALID_ARGUMENT, ERR_TOO_MANY_OPS (ranges), ERR_OVERLOADED (watches), ERR_CLOSED. ERR_COMPACTED and
-   * ERR_WATCH_OVERFLOW come from the stream
+   * @throws CoterieError ERR_INVALID_ARGUMENT, ERR_TOO_MANY_OPS (ranges), ERR_OVERLOADED (watches), ERR_CLOSED.
+   *   ERR_COMPACTED and ERR_WATCH_OVERFLOW come from the stream
    */
   watch(request: WatchRequest): EngineStream<RawBatch> {
     this.#check(request);

@@ -31,10 +31,11 @@ const catchUpBytes = 256 * 1024;
 /**
  * One watch: batches wait in it until its consumer pulls them.
  *
- * It is either live (the hub offers it each batch at apply) or behind (it reads earlier changes from the store, one chunk whenever the
- * consumer has taken everything). It falls behind when it starts at an earlier revision, when its consumer is slower than the writes
- * and `watchBytes` are waiting, and when a snapshot has replaced the state. `#next` is the first revision not yet looked at: it only
- * grows, and whatever comes from either side below it is passed over, so that nothing is repeated, reordered or left out.
+ * It is either live (the hub offers it each batch at apply) or behind (it reads earlier changes from the store, one
+ * chunk whenever the consumer has taken everything). It falls behind when it starts at an earlier revision, when its
+ * consumer is slower than the writes and `watchBytes` are waiting, and when a snapshot has replaced the state. `#next`
+ * is the first revision not yet looked at: it only grows, and whatever comes from either side below it is passed over,
+ * so that nothing is repeated, reordered or left out.
  */
 export class Watch implements EngineStream<RawBatch> {
   readonly request: WatchRequest;
@@ -86,7 +87,7 @@ export class Watch implements EngineStream<RawBatch> {
     this.#end(undefined);
   }
 
-  // ------------------------------------------------------------------------------------------------- what the hub tells
+  // ------------------------------------------------------------------------------------------------ what the hub tells
 
   /** A batch of a revision, at apply. The consumer is woken by `flush`, after the whole entry. */
   offer(batch: RawBatch): void {
@@ -140,7 +141,7 @@ export class Watch implements EngineStream<RawBatch> {
     if (this.#waiting !== undefined) this.#load();
   }
 
-  // ----------------------------------------------------------------------------------------------------------- catching up
+  // ------------------------------------------------------------------------------------------------------- catching up
 
   #overflow(revision: number): void {
     if (this.request.overflow === 'resume') {
@@ -192,7 +193,6 @@ export class Watch implements EngineStream<RawBatch> {
         return;
       }
       for (const change of changes) {
-        if (change.revision < this.#next) continue;
         const batch = changeBatch(change, this.request);
         if (batch !== undefined) this.#push(batch);
         this.#next = change.revision + 1;

@@ -9,9 +9,10 @@ interface RangeEntry<W> {
 /**
  * Finds the watchers of a key.
  *
- * Watches of single keys stand in a map. A range stands under what its two bounds have in common from the left: every key of the range
- * begins with that. So a key asks only under its own beginnings, of those lengths that are in use at all: the cost is one look-up a
- * length, whatever the number of watches elsewhere. (`[a/b/, a/b0)`, the prefix `a/b/`, stands under `a/b`.)
+ * Watches of single keys stand in a map. A range stands under what its two bounds have in common from the left: every
+ * key of the range begins with that. So a key asks only under its own beginnings, of those lengths that are in use at
+ * all: the cost is one look-up a length, whatever the number of watches elsewhere. (`[a/b/, a/b0)`, the prefix `a/b/`,
+ * stands under `a/b`.)
  */
 export class WatcherIndex<W> {
   readonly #keys = new Map<BinaryKey, Set<W>>();

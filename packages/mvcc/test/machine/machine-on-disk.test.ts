@@ -51,7 +51,7 @@ describe('on the store of the product', () => {
   test('crashes and reopening change nothing: the same hash as a member that never stopped, the content of a naive model', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.array(aRequest, { maxLength: 5 }), { minLength: 5, maxLength: 40 }),
+        fc.array(fc.array(aRequest, { maxLength: 5 }), { minLength: 5, maxLength: 40, size: 'max' }),
         fc.nat(),
         async (groups, seed) => {
           const writer = new LogWriter();

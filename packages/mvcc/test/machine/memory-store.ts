@@ -34,8 +34,8 @@ export interface Image {
 export const emptyImage: Image = { state: freshState, records: new Map(), history: [] };
 
 /**
- * A store in memory, as strict as a real one: what is scanned must have been asked for by the last `prefetch`, checkpoints are copies,
- * and history ends at the compact revision.
+ * A store in memory, as strict as a real one: what is scanned must have been asked for by the last `prefetch`,
+ * checkpoints are copies, and history ends at the compact revision.
  */
 export class MemoryStore implements Store {
   overloaded = false;

@@ -14,7 +14,7 @@ import { ManualScheduler, VirtualClock } from './virtual-clock.js';
 test('what a session does not keep of a result is put back from history, or said to be gone', async () => {
   let recalled = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(aRequest, { minLength: 1, maxLength: 30 }), async (requests) => {
+    fc.asyncProperty(fc.array(aRequest, { minLength: 1, maxLength: 30, size: 'max' }), async (requests) => {
       const writer = new LogWriter();
       const store = new MemoryStore();
       const machine = new MvccStateMachine({ store, clock: new VirtualClock(), scheduler: new ManualScheduler() });

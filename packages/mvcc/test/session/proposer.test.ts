@@ -123,6 +123,21 @@ describe('a call that gives up', () => {
     expect((await own.machine.get('a')).entry).toMatchObject({ version: 1 });
   });
 
+  test('nothing is sent ahead of what could not be sent', async () => {
+    const { cluster, proposer, deliver } = setUp();
+    const opening = proposer.write(put('a', '0'));
+    deliver();
+    await opening;
+    cluster.faults = { ...cluster.faults, refusePercent: 100 };
+    const first = proposer.write(put('a', '1'), { timeoutMs: 20 });
+    cluster.faults = { ...cluster.faults, refusePercent: 0 };
+    const second = proposer.write(put('a', '2'));
+    expect(cluster.onTheWay).toBe(0);
+    cluster.clock.advance(30);
+    deliver();
+    expect([await fate(first), await fate(second)]).toEqual(['ERR_TIMEOUT not-applied', 'revision 3']);
+  });
+
   test('after it was sent: unknown, and its command keeps its place in the order', async () => {
     const { cluster, own, proposer, deliver } = setUp();
     const opening = proposer.write(put('a', '0'));

@@ -41,7 +41,7 @@ function apply(state: PlainState, request: WriteRequest): CommandOutcome {
 describe('against a naive model', () => {
   test('any sequence of requests has the same outcomes, revisions, entries and events', () => {
     fc.assert(
-      fc.property(fc.array(aRequest, { maxLength: 40 }), (requests) => {
+      fc.property(fc.array(aRequest, { maxLength: 40, size: 'max' }), (requests) => {
         const state = new PlainState();
         const model = new NaiveModel();
         for (const request of requests) {

@@ -38,7 +38,8 @@ const numberOf = (entry: RawEntry | undefined): number => {
 };
 
 /**
- * The semantics of the store, said once more as slowly and plainly as possible: copies of whole states, no limits, no shortcuts.
+ * The semantics of the store, said once more as slowly and plainly as possible: copies of whole states, no limits, no
+ * shortcuts.
  */
 export class NaiveModel {
   revision = 1;

@@ -76,7 +76,7 @@ function stateAt(history: readonly RevisionEvents[], { request, base }: Watched)
 describe('under random writes, slow consumers, late disks and snapshots', () => {
   test('every watch is told everything: ordered, unique, whole, nothing left out', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(aStep, { maxLength: 60 }), fc.nat(), async (steps, seed) => {
+      fc.asyncProperty(fc.array(aStep, { maxLength: 80, size: 'max' }), fc.nat(), async (steps, seed) => {
         const world = new WatchWorld({ watchBytes: 600 });
         const answers = new LateAnswers(world.store, seededRandom(seed));
         const watched: Watched[] = [];

@@ -17,7 +17,7 @@ describe('the index of watchers', () => {
       { weight: 2, arbitrary: fc.record({ remove: fc.nat() }) },
     );
     fc.assert(
-      fc.property(fc.array(aStep, { maxLength: 30 }), fc.array(aKey, { minLength: 1 }), (steps, keys) => {
+      fc.property(fc.array(aStep, { maxLength: 30, size: 'max' }), fc.array(aKey, { minLength: 1 }), (steps, keys) => {
         const index = new WatcherIndex<number>();
         const present = new Map<number, { ranges: readonly { start: string; end?: string }[]; remove: () => void }>();
         steps.forEach((step, id) => {
