@@ -1,9 +1,10 @@
 import { broadcastHeartbeat } from './leader.js';
 import { selfVoteDurable } from './election.js';
-import type { Entry, Message, NodeId, SnapshotMeta } from './messages.js';
+import type { Entry, Message, NodeId } from './messages.js';
 import { beginReadRound, maybeFinishReadRound, readRoundDue } from './read-index.js';
 import type { AppendBatch, HardState, ReadState, Ready } from './ready.js';
 import { selfAppendDurable } from './replication.js';
+import { snapshotDurable } from './snapshots.js';
 import type { CoreState } from './state.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -104,7 +105,7 @@ function takeBatch(s: CoreState): AppendBatch | undefined {
     term: s.term,
     vote: s.vote,
     mustSync,
-    snapshot: markIndex(snapshot),
+    snapshot,
     after: [],
   });
   outbox.snapshot = undefined;
@@ -122,10 +123,6 @@ function commitsConfChange(s: CoreState): boolean {
     if (log.entryAt(index)?.kind === 'conf') return true;
   }
   return false;
-}
-
-function markIndex(snapshot: SnapshotMeta | undefined): number {
-  return snapshot === undefined ? 0 : snapshot.index;
 }
 
 /**
@@ -153,13 +150,10 @@ function takeCommitted(s: CoreState): readonly Entry[] {
  * The storage has finished every batch up to `seq`: what waited for them leaves, and the own vote and entries count.
  */
 export function onDurable(s: CoreState, seq: number): void {
-  const { durability, outbox, log } = s;
+  const { durability, outbox } = s;
   for (let batch = durability.finish(seq); batch !== undefined; batch = durability.finish(seq)) {
     for (const message of batch.after) outbox.send.push(message);
-    if (batch.snapshot > 0) {
-      outbox.snapshotDurable();
-      log.applied = Math.max(log.applied, batch.snapshot);
-    }
+    if (batch.snapshot !== undefined) snapshotDurable(s, batch.snapshot);
   }
   selfVoteDurable(s);
   selfAppendDurable(s);

@@ -1,5 +1,5 @@
 import { invariant } from '@coterie/errors';
-import type { Index, Message, NodeId, Term } from './messages.js';
+import type { Index, Message, NodeId, SnapshotMeta, Term } from './messages.js';
 
 /** A batch that the storage has been given and has not finished yet. */
 export interface OutstandingBatch {
@@ -10,8 +10,8 @@ export interface OutstandingBatch {
   readonly term: Term;
   readonly vote: NodeId;
   readonly mustSync: boolean;
-  /** Index of the snapshot mark in it; 0 for none. */
-  readonly snapshot: Index;
+  /** The snapshot whose mark is in it. */
+  readonly snapshot: SnapshotMeta | undefined;
   /** What may be said once it is durable. */
   readonly after: Message[];
 }
@@ -98,7 +98,7 @@ export class Durability {
     }
     this.term = batch.term;
     this.vote = batch.vote;
-    if (batch.snapshot > this.index) this.index = batch.snapshot;
+    if (batch.snapshot !== undefined) this.index = batch.snapshot.index;
     if (batch.last >= batch.first) {
       invariant(batch.first <= this.index + 1, 'batches become durable without gaps', {
         first: batch.first,

@@ -29,9 +29,19 @@ export function restoreSnapshot(s: CoreState, meta: SnapshotMeta, from: NodeId):
   if (s.role !== 'follower') becomeFollower(s, s.term, 0);
   s.durability.replaced();
   log.restore(meta.index, meta.term);
-  s.members.switchTo(meta.conf, log.lastIndex);
-  s.confIndex = meta.index;
   s.outbox.stageSnapshot(meta);
   acknowledge(s, from, meta.index);
   return true;
+}
+
+/**
+ * The mark of a snapshot is durable, and the state machine has been switched to it. Only now its configuration is in
+ * force: until here the machine may still have applied changes from before the snapshot, on top of the configuration
+ * that they belong to.
+ */
+export function snapshotDurable(s: CoreState, meta: SnapshotMeta): void {
+  s.outbox.snapshotDurable();
+  s.log.applied = Math.max(s.log.applied, meta.index);
+  s.members.switchTo(meta.conf, s.log.lastIndex);
+  s.confIndex = meta.index;
 }

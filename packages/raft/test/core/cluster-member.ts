@@ -131,11 +131,7 @@ export class ClusterMember {
 
   receiveSnapshot(state: MachineState, from: NodeId): void {
     const meta: SnapshotMeta = { index: state.index, term: state.term, conf: state.conf, size: 0 };
-    if (!this.core.restoreSnapshot(meta, from)) return;
-    this.received = state;
-    // The core is at the snapshot's configuration now: what still waited to be applied is before it, and of no use any
-    // more.
-    this.toApply = [];
+    if (this.core.restoreSnapshot(meta, from)) this.received = state;
   }
 
   /** The process dies. `survived`: batches whose write reached the disk though nobody was told. */
@@ -179,5 +175,6 @@ export class ClusterMember {
   private install(): void {
     if (this.received === undefined) throw new Error('a mark without a snapshot');
     this.machine = this.checkpoint;
+    this.toApply = [];
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Durability } from '../../src/core/durability.js';
 import { RaftLog } from '../../src/core/log.js';
 import type { Entry } from '../../src/core/messages.js';
-import { logOf } from './scripted-cluster.js';
+import { confOf, logOf } from './scripted-cluster.js';
 
 const origin = { index: 0, term: 0 };
 
@@ -140,7 +140,7 @@ describe('the log', () => {
 
 describe('what is durable', () => {
   const batch = (seq: number, first: number, last: number) => ({
-    ...{ seq, first, last, term: 1, vote: 0, mustSync: true, snapshot: 0 },
+    ...{ seq, first, last, term: 1, vote: 0, mustSync: true, snapshot: undefined },
     after: [],
   });
 
@@ -186,7 +186,10 @@ describe('what is durable', () => {
     const durability = new Durability(9, 1, 0);
     durability.push(batch(durability.nextSeq(), 10, 12));
     durability.replaced();
-    durability.push({ ...batch(durability.nextSeq(), 51, 52), snapshot: 50 });
+    durability.push({
+      ...batch(durability.nextSeq(), 51, 52),
+      snapshot: { index: 50, term: 1, conf: confOf([1]), size: 0 },
+    });
     durability.finish(1);
     expect(durability.index).toBe(0);
     durability.finish(2);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { RandomCluster, type ClusterOptions } from './random-cluster.js';
 
 /** More seeds for a long run: `RAFT_SEEDS=5000 npx vitest run …`. */
-const seeds = Number(process.env['RAFT_SEEDS'] ?? 30);
+const seeds = Number(process.env['RAFT_SEEDS'] ?? 20);
 const steps = 4000;
 
 function torment(options: ClusterOptions): RandomCluster {
