@@ -15,7 +15,7 @@ async function expectEndsByItself(exit: Promise<Exit>): Promise<void> {
 }
 
 test('a leader that closes hands over: the next one does not wait for an election timeout', async () => {
-  const electionTimeoutMs = 8_000;
+  const electionTimeoutMs = 5_000;
   await using cluster = await PeerCluster.of(['a', 'b', 'c'], { electionTimeoutMs });
   // The first election is the only one that has to wait for the timeout.
   await cluster.startReady();

@@ -2,7 +2,6 @@
 // What goes wrong inside a call is its answer; anything else ends the process with a code, and the test that started it
 // fails.
 import { CoterieError, openPeer } from 'coterie';
-import { setImmediate } from 'node:timers';
 
 /** @type {import('coterie').Peer | undefined} */
 let open;
@@ -69,10 +68,7 @@ const calls = {
   close: async () => {
     const begun = performance.now();
     await peer().close();
-    setImmediate(() => {
-      leaving = true;
-      process.disconnect();
-    });
+    leaving = true;
     return performance.now() - begun;
   },
 };
@@ -86,7 +82,11 @@ function plain(error) {
 
 process.on('message', (/** @type {{ id: number, call: string, args: unknown[] }} */ { id, call, args }) => {
   const answer = (/** @type {object} */ body) => {
-    if (process.connected) process.send?.({ id, ...body });
+    if (!process.connected) return;
+    process.send?.({ id, ...body }, undefined, undefined, () => {
+      // Only now: what is still queued when the channel closes is lost.
+      if (leaving && call === 'close') process.disconnect();
+    });
   };
   Promise.resolve()
     .then(() => calls[call]?.(...args))
