@@ -36,7 +36,7 @@ export function describe(run: Run, verdict: Verdict): string {
     ['lost', `${count(verdict.lost)} of ${count(ledger.total)} acknowledged writes`],
     [
       'time without a leader',
-      `${ms(outage.leaderlessMs)}: ${outage.killed} killed, ${outage.successor} leads in term ${outage.term}`,
+      `${ms(outage.leaderlessMs)} at most: ${outage.killed} killed, ${outage.successor} leads in term ${outage.term}`,
     ],
     ['longest pause', `${ms(ledger.longestPauseMs)} between two acknowledgements`],
     ['caught up', `${outage.killed} ${ms(run.catchUpMs)} after its restart, while the load went on`],
