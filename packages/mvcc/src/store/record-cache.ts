@@ -1,10 +1,9 @@
 import type { BinaryKey, KeyRecord } from './types.js';
 import { ownCopy } from './value-slabs.js';
 
-interface Cached {
-  record: KeyRecord | undefined;
-  /** Asked for since it was last considered for eviction. */
-  used: boolean;
+/** What is known of a key; a `record` of undefined: that it is absent. */
+export interface Known {
+  readonly record: KeyRecord | undefined;
 }
 
 /** What an entry costs beside its key and value: record, Map slot, array view. */
@@ -13,66 +12,60 @@ const entryBytes = 250;
 /**
  * Clean records by key, in a bounded number of bytes; keys known to be absent too.
  *
- * Contract with its owner: an entry is the newest version of its key unless the memtable has one. So whoever changes a key deletes it
- * here, and only what no memtable overrides is put here. Eviction is second chance: in order of entry, once around for what was used.
+ * Contract with its owner: an entry is the newest version of its key unless a memtable has one. So whoever changes a key deletes it here,
+ * and only what no memtable overrides is put here.
+ *
+ * Two generations: when the young one is full it becomes the old one, and the old one goes as a whole, without those that were asked for
+ * meanwhile. Taking single entries off the front of a Map instead would walk over the slots of all that were taken before.
  */
 export class RecordCache {
-  readonly #entries = new Map<BinaryKey, Cached>();
-  readonly #limit: number;
-  #bytes = 0;
+  readonly #generationBytes: number;
+  #young = new Map<BinaryKey, Known>();
+  #old = new Map<BinaryKey, Known>();
+  #youngBytes = 0;
 
   constructor(limitBytes: number) {
-    this.#limit = limitBytes;
+    this.#generationBytes = limitBytes / 2;
   }
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  has(key: BinaryKey): boolean {
-    return this.#entries.has(key);
-  }
-
-  /** @returns undefined when nothing is known; a `record` of undefined: known to be absent */
-  get(key: BinaryKey): { readonly record: KeyRecord | undefined } | undefined {
-    const entry = this.#entries.get(key);
-    if (entry !== undefined) entry.used = true;
-    return entry;
+  /** @returns undefined when nothing is known */
+  get(key: BinaryKey): Known | undefined {
+    const young = this.#young.get(key);
+    if (young !== undefined) return young;
+    const old = this.#old.get(key);
+    if (old === undefined) return undefined;
+    this.#old.delete(key);
+    // It outlives its neighbours, so it must not keep their slab.
+    const known = { record: alone(old.record) };
+    this.#insert(key, known);
+    return known;
   }
 
   put(key: BinaryKey, record: KeyRecord | undefined): void {
     this.delete(key);
-    const bytes = costOf(key, record);
-    if (bytes > this.#limit) return;
-    this.#entries.set(key, { record, used: false });
-    this.#bytes += bytes;
-    if (this.#bytes > this.#limit) this.#evict();
+    this.#insert(key, { record });
   }
 
   delete(key: BinaryKey): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    this.#entries.delete(key);
-    this.#bytes -= costOf(key, entry.record);
-  }
-
-  clear(): void {
-    this.#entries.clear();
-    this.#bytes = 0;
-  }
-
-  /** Ends: a second chance clears the mark that gave it. */
-  #evict(): void {
-    for (const [key, entry] of this.#entries) {
-      if (this.#bytes <= this.#limit) return;
-      this.#entries.delete(key);
-      if (entry.used) {
-        // It outlives its neighbours, so it must not keep their slab.
-        this.#entries.set(key, { record: alone(entry.record), used: false });
-      } else {
-        this.#bytes -= costOf(key, entry.record);
-      }
+    const young = this.#young.get(key);
+    if (young === undefined) {
+      this.#old.delete(key);
+      return;
     }
+    this.#young.delete(key);
+    this.#youngBytes -= costOf(key, young.record);
+  }
+
+  #insert(key: BinaryKey, known: Known): void {
+    const bytes = costOf(key, known.record);
+    if (bytes > this.#generationBytes) return;
+    if (this.#youngBytes + bytes > this.#generationBytes) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#youngBytes = 0;
+    }
+    this.#young.set(key, known);
+    this.#youngBytes += bytes;
   }
 }
 
