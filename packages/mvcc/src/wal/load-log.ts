@@ -52,7 +52,7 @@ export function loadLog(options: LoadOptions): LoadResult {
   const log = loader.finish();
   settle(fs, loader.last);
   removeLeftover(fs, dir);
-  // The names may be in the page cache only, of a process that died between a rename and the sync of the directory.
+  // The names may be in the page cache only: of a new log, or of a process that died between a rename and this.
   fs.syncDirectory(dir);
   return { log, writer: loader.writerInit() };
 }

@@ -272,7 +272,7 @@ function fullDisk(dir: string): Error {
   return new CoterieError('ERR_STORAGE', { message: `no space for the next segment of the log in ${dir}` });
 }
 
-/** Creates the first segment of a new log, whole, under its name. */
+/** Creates the first segment of a new log, whole, under its name, which the caller makes durable. */
 export function createFirstSegment(fs: FileSystem, dir: string, capacity: number, head: HeadState): void {
   const preparer = new SegmentPreparer(fs, dir, capacity);
   while (!preparer.ready) if (!preparer.slice(capacity)) throw fullDisk(dir);
@@ -281,5 +281,4 @@ export function createFirstSegment(fs: FileSystem, dir: string, capacity: number
   fs.datasync(file);
   fs.close(file);
   fs.rename(preparer.path, `${dir}/${segmentName(1)}`);
-  fs.syncDirectory(dir);
 }

@@ -122,6 +122,18 @@ describe('a log that was cut', () => {
     }
   });
 
+  it('is repaired although what was torn holds records of another log, as a backup in a value does', async () => {
+    await prepare(Array.from({ length: 12 }, (_, i) => [entry(i + 1, 1, 200)]));
+    // Records that say that thousands of bytes had been synced, at a multiple of 8 as a reader looks for them.
+    const image = fs.readFile(lastSegment()).slice(recordOffsets(lastSegment()).at(-6));
+    rmSync(dir, { recursive: true });
+    await prepare([[entry(1)], [entry(2, 1, image)]]);
+    const path = lastSegment();
+    const at = recordOffsets(path).at(-2) as number;
+    writeFileSync(path, readFileSync(path).fill(0, at, 512));
+    expect(open().loaded.entries).toEqual([entry(1)]);
+  });
+
   it('is not read past a hole: what is behind it is cleared away', async () => {
     // One batch of two sectors and more, of which only the first sector was lost.
     await prepare([[entry(1)], [entry(2, 1, 1200)]]);
@@ -204,18 +216,26 @@ describe('a log that is damaged', () => {
     }
   });
 
-  it('by a batch missing at the end of a segment that another follows is refused', async () => {
-    await prepare(Array.from({ length: 60 }, (_, i) => [entry(i + 1, 1, 400)]));
-    const path = join(dir, segmentName(1));
-    const offsets = recordOffsets(path);
-    restore();
-    const bytes = readFileSync(path);
-    bytes.fill(0, offsets.at(-2));
-    writeFileSync(path, bytes);
-    expectRefused('zeroed');
-    restore();
-    truncateSync(path, offsets.at(-2));
-    expectRefused('truncated');
+  it('by a batch missing at the end of a segment that another follows is refused, whatever it held', async () => {
+    const log = open();
+    for (let i = 1; i <= 150; i++) {
+      log.write({ entries: [entry(i, 1, 100)] });
+      for (let vote = 1; vote <= 3; vote++) log.write({ hardState: hardState(i, vote, 0) });
+    }
+    await log.close();
+    const names = readdirSync(dir).filter((name) => name.endsWith('.wal'));
+    expect(names.length).toBeGreaterThan(5);
+    for (const name of names.slice(0, -1)) {
+      const path = join(dir, name);
+      const bytes = readFileSync(path);
+      const last = recordOffsets(path).at(-2) as number;
+      writeFileSync(path, Buffer.from(bytes).fill(0, last));
+      expectRefused(`zeroed in ${name}`);
+      truncateSync(path, last);
+      expectRefused(`truncated ${name}`);
+      writeFileSync(path, bytes);
+    }
+    expect(open().loaded.entries).toHaveLength(150);
   });
 
   it('by a record that lies where another belongs is refused', async () => {

@@ -202,6 +202,25 @@ describe('release', () => {
     expect((await reopen(log)).loaded.entries).toEqual(entries(101, 1));
   });
 
+  it('leaves nothing behind that only a removed segment said: hard state, start, configuration', async () => {
+    let log = open();
+    const conf = { ...noConf, voters: [8] };
+    log.write({ snapshot: { index: 5, term: 3, conf, size: 1 }, hardState: hardState(3, 9, 5) });
+    for (let i = 6; i <= 30; i++) log.write({ entries: [entry(i, 3, 300)] });
+    log.wal.release({ index: 30, term: 3 });
+    log.time.run();
+    // The segments with the last hard state, the mark and the release itself go as well, once they are full.
+    for (let i = 31; i <= 60; i++) log.write({ entries: [entry(i, 3, 300)] });
+    const path = join(dir, segments()[0] as string);
+    expect(fs.readFile(path).length).toBe(4096);
+    expect(segments()[0]).not.toBe('0000000000000001.wal');
+    log = await reopen(log);
+    expect(log.loaded.start).toEqual({ index: 30, term: 3 });
+    expect(log.loaded.hardState).toEqual(hardState(3, 9, 30));
+    expect(log.loaded.conf).toEqual(conf);
+    expect(log.loaded.entries).toEqual(entries(31, 30, 3, 300));
+  });
+
   it('keeps a segment that holds one entry that is needed', async () => {
     const log = open();
     for (let i = 1; i <= 30; i++) log.write({ entries: [entry(i, 1, 300)] });
