@@ -1,5 +1,12 @@
+import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import type { CloseCode } from './hello.js';
+
+/** A WebSocket after its hello, and the socket beneath it. */
+export interface OpenSocket {
+  readonly ws: WebSocket;
+  readonly socket: Socket;
+}
 
 /** What a connection tells its owner. Neither is called again after `closed`. */
 export interface ConnectionEvents {
@@ -14,21 +21,19 @@ export interface ConnectionEvents {
  */
 export class Connection {
   readonly #ws: WebSocket;
+  readonly #socket: Socket;
   readonly #events: ConnectionEvents;
   #fault: string | undefined;
   #ended = false;
-  #heard = true;
   #missed = 0;
-  #sentBytes = 0;
-  #drainedBytes = 0;
-  #backlogBytes = 0;
+  #bytesRead: number;
 
-  constructor(ws: WebSocket, events: ConnectionEvents) {
+  constructor({ ws, socket }: OpenSocket, events: ConnectionEvents) {
     this.#ws = ws;
+    this.#socket = socket;
+    this.#bytesRead = socket.bytesRead;
     this.#events = events;
     ws.on('message', (data: RawData, isBinary: boolean) => this.#message(data, isBinary));
-    ws.on('pong', () => (this.#heard = true));
-    ws.on('ping', () => (this.#heard = true));
     ws.on('error', (error) => (this.#fault ??= error.message));
     ws.on('close', (code, reason) => this.#end(code, reason));
     // A socket that closed before anybody listened will not say so again.
@@ -47,7 +52,6 @@ export class Connection {
   /** Never throws; on a connection that is ending the data go nowhere. */
   send(data: Uint8Array): void {
     if (!this.open) return;
-    this.#sentBytes += data.length;
     this.#ws.send(data);
   }
 
@@ -63,28 +67,24 @@ export class Connection {
   }
 
   /**
-   * One beat of the heart: asks for a sign of life and counts those that did not come.
+   * One beat of the heart: asks for a sign of life, and counts the beats without one.
    *
    * Beats are counted, not milliseconds: after a stall of this process's own event loop, one late beat is one beat, and
-   * what the peer sent meanwhile is read before the next. Data that the peer still takes count too: behind a long
-   * backlog a pong comes late.
+   * what the peer sent meanwhile is read before the next. Any byte is a sign, because a long frame on a slow way takes
+   * many beats to arrive; and as both ends ask, the peer's own question comes in time even when the answer to ours
+   * waits behind a backlog.
    */
   beat(missesMax: number): void {
     if (!this.open) return;
-    const backlog = this.backlogBytes;
-    const drained = this.#sentBytes - backlog;
-    if (this.#heard || (this.#backlogBytes > 0 && drained > this.#drainedBytes)) this.#missed = 0;
-    else this.#missed++;
-    this.#heard = false;
-    this.#drainedBytes = drained;
-    this.#backlogBytes = backlog;
-    if (this.#missed >= missesMax) this.terminate(`no sign of life, ${this.#missed} times in a row`);
+    const { bytesRead } = this.#socket;
+    this.#missed = bytesRead === this.#bytesRead ? this.#missed + 1 : 0;
+    this.#bytesRead = bytesRead;
+    if (this.#missed > missesMax) this.terminate(`no sign of life for ${this.#missed} beats`);
     else this.#ws.ping();
   }
 
   #message(data: RawData, isBinary: boolean): void {
     if (this.#ended) return;
-    this.#heard = true;
     if (isBinary && Buffer.isBuffer(data)) this.#events.message(data);
     else this.terminate('a text message');
   }

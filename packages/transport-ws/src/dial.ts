@@ -3,6 +3,7 @@ import { connect as connectTls, type ConnectionOptions as TlsClientOptions } fro
 import type { TransportPeer, UnreachableReason } from '@coterie/raft';
 import { WebSocket, type ClientOptions, type RawData } from 'ws';
 import { decodeWelcome, encodeHello, judgeWelcome, protocolVersion, type HelloJudge, type Lane } from './hello.js';
+import type { OpenSocket } from './connection.js';
 import type { Sockets } from './sockets.js';
 
 export interface DialHost {
@@ -41,13 +42,14 @@ const noMask = (mask: Buffer): void => void mask.fill(0);
  *
  * @throws DialError
  */
-export function dial(host: DialHost, peer: TransportPeer, lane: Lane, signal: AbortSignal): Promise<WebSocket> {
+export function dial(host: DialHost, peer: TransportPeer, lane: Lane, signal: AbortSignal): Promise<OpenSocket> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(new DialError('given up', 'unreachable'));
       return;
     }
-    const ws = new WebSocket(peer.address, clientOptions(host, peer));
+    const socket = openSocket(host, peer);
+    const ws = new WebSocket(peer.address, clientOptions(host, socket));
     let failure: DialError | undefined;
     const fail = (message: string, reason: UnreachableReason = 'unreachable'): void => {
       failure ??= new DialError(message, reason);
@@ -68,7 +70,7 @@ export function dial(host: DialHost, peer: TransportPeer, lane: Lane, signal: Ab
         return;
       }
       settle();
-      resolve(ws);
+      resolve({ ws, socket });
     };
     const closed = (code: number, reason: Buffer): void => {
       settle();
@@ -110,26 +112,26 @@ function dialReason(error: Error): UnreachableReason {
   return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? 'refused' : 'unreachable';
 }
 
-function clientOptions(host: DialHost, peer: TransportPeer): ClientOptions {
+function openSocket({ tls, sockets }: DialHost, peer: TransportPeer): Socket {
   const url = new URL(peer.address);
-  const hostname = url.hostname.replace(/^\[|\]$/g, '');
+  const host = url.hostname.replace(/^\[|\]$/g, '');
   const secure = url.protocol === 'wss:';
   const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
-  const open = (): Socket => {
-    const servername = isIP(hostname) === 0 ? hostname : '';
-    const socket = secure
-      ? connectTls({ servername, ...host.tls, host: hostname, port, ALPNProtocols: ['http/1.1'] })
-      : connectTcp({ host: hostname, port });
-    host.sockets.track(socket);
-    return socket;
-  };
-  const options: ClientOptions & { closeTimeout: number } = {
+  const servername = isIP(host) === 0 ? host : '';
+  const socket = secure
+    ? connectTls({ servername, ...tls, host, port, ALPNProtocols: ['http/1.1'] })
+    : connectTcp({ host, port });
+  sockets.track(socket);
+  return socket;
+}
+
+function clientOptions(host: DialHost, socket: Socket): ClientOptions & { closeTimeout: number } {
+  return {
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: host.maxFrameBytes,
     generateMask: noMask,
     closeTimeout: host.closeGraceMs,
-    createConnection: open,
+    createConnection: () => socket,
   };
-  return options;
 }

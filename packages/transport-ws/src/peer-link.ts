@@ -1,7 +1,6 @@
 import type { Message, Random, TransportPeer, UnreachableReason } from '@coterie/raft';
-import type { WebSocket } from 'ws';
 import { Backoff } from './backoff.js';
-import { Connection } from './connection.js';
+import { Connection, type OpenSocket } from './connection.js';
 import { DialError } from './dial.js';
 import type { Heart } from './heart.js';
 import { closeCodes } from './hello.js';
@@ -14,7 +13,7 @@ export interface LinkHost {
   readonly random: Random;
   readonly logger: Logger;
   readonly heart: Heart;
-  dial(peer: TransportPeer, signal: AbortSignal): Promise<WebSocket>;
+  dial(peer: TransportPeer, signal: AbortSignal): Promise<OpenSocket>;
   unreachable(id: number, reason: UnreachableReason): void;
 }
 
@@ -140,8 +139,8 @@ export class PeerLink {
     }
   }
 
-  #connected(ws: WebSocket): void {
-    const connection: Connection = new Connection(ws, {
+  #connected(socket: OpenSocket): void {
+    const connection: Connection = new Connection(socket, {
       message: () => connection.terminate('the listener spoke on a connection that is not its own'),
       closed: (why) => this.#lost(connection, why),
     });

@@ -1,6 +1,5 @@
 import type { Message, TransportPeer } from '@coterie/raft';
-import type { WebSocket } from 'ws';
-import { Connection } from './connection.js';
+import { Connection, type OpenSocket } from './connection.js';
 import { decodeMessages } from './frame.js';
 import { closeCodes, type CloseCode } from './hello.js';
 import { isBytesFrame, readBytesFrame } from './lane-frame.js';
@@ -58,8 +57,8 @@ export class PeerLinks {
   /**
    * A peer has dialled. Its older connection is replaced: from here a peer that came back looks like one that has two.
    */
-  accept(peer: TransportPeer, ws: WebSocket): void {
-    const connection: Connection = new Connection(ws, {
+  accept(peer: TransportPeer, socket: OpenSocket): void {
+    const connection: Connection = new Connection(socket, {
       message: (frame) => {
         // What a replaced connection still holds is older than what the new one brings.
         if (this.#incoming.get(peer.id) === connection) this.#receive(peer, frame);

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { CoterieError } from '@coterie/errors';
 import { WebSocketServer, type RawData, type ServerOptions, type WebSocket } from 'ws';
 import { isLoopback } from './address.js';
+import type { OpenSocket } from './connection.js';
 import { closeCodes, decodeHello, encodeWelcome, judgeHello, maxHelloBytes, protocolVersion } from './hello.js';
 import type { HelloJudge, Verdict } from './hello.js';
 import { Lobby } from './lobby.js';
@@ -20,7 +21,7 @@ export interface ServerHost {
   readonly sockets: Sockets;
   readonly judge: HelloJudge;
   /** A peer's connection after its hello and our welcome. */
-  accepted(ws: WebSocket, admitted: Admitted): void;
+  accepted(socket: OpenSocket, admitted: Admitted): void;
 }
 
 /** WebSocket framing may need this much more than the hello itself, its handshake not counted. */
@@ -184,7 +185,7 @@ export class PeerServer {
       }
       this.#lobby.leave(socket);
       ws.send(this.#welcome());
-      this.#host.accepted(ws, verdict);
+      this.#host.accepted({ ws, socket }, verdict);
     });
   }
 

@@ -1,5 +1,5 @@
 import type { SnapshotMeta, SnapshotSource, TransportPeer } from '@coterie/raft';
-import type { WebSocket } from 'ws';
+import type { OpenSocket } from './connection.js';
 import { SnapshotReceiver, type SnapshotReceiverHost } from './snapshot-receiver.js';
 import { shipSnapshot, type SnapshotSenderHost } from './snapshot-sender.js';
 
@@ -39,10 +39,10 @@ export class SnapshotLane {
   /**
    * A new transfer of a peer replaces its older one: the older connection is what a broken one looks like from here.
    */
-  receive(peer: TransportPeer, ws: WebSocket): void {
+  receive(peer: TransportPeer, socket: OpenSocket): void {
     const older = this.#receiving.get(peer.id);
     older?.stop('replaced by a newer transfer');
-    const receiver = new SnapshotReceiver(this.#host, peer, ws, older?.freed ?? Promise.resolve());
+    const receiver = new SnapshotReceiver(this.#host, peer, socket, older?.freed ?? Promise.resolve());
     this.#receiving.set(peer.id, receiver);
     void this.#track(receiver.finished).then(() => {
       // One that never had its turn stays, to tell the next whose sink may still be in use.

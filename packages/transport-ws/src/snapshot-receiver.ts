@@ -1,6 +1,5 @@
 import type { SnapshotMeta, SnapshotSink, TransportPeer } from '@coterie/raft';
-import type { WebSocket } from 'ws';
-import { Connection } from './connection.js';
+import { Connection, type OpenSocket } from './connection.js';
 import type { Heart } from './heart.js';
 import { closeCodes } from './hello.js';
 import { Mailbox } from './mailbox.js';
@@ -32,12 +31,12 @@ export class SnapshotReceiver {
   readonly finished: Promise<void>;
 
   /** @param before what must be over first: an older transfer of the same peer, whose sink may hold the same files */
-  constructor(host: SnapshotReceiverHost, peer: TransportPeer, ws: WebSocket, before: Promise<void>) {
+  constructor(host: SnapshotReceiverHost, peer: TransportPeer, socket: OpenSocket, before: Promise<void>) {
     this.#host = host;
     this.#peer = peer;
     this.#before = before;
     this.#notes = new Mailbox(host.options.limits.snapshotStallMs);
-    this.#connection = new Connection(ws, {
+    this.#connection = new Connection(socket, {
       message: (frame) => this.#message(frame),
       closed: (why) => {
         host.heart.remove(this.#connection);
@@ -46,6 +45,11 @@ export class SnapshotReceiver {
     });
     host.heart.add(this.#connection);
     this.finished = this.#run();
+  }
+
+  /** Whether it has had its turn. */
+  get entered(): boolean {
+    return this.#entered;
   }
 
   /**

@@ -1,7 +1,6 @@
 import type { SnapshotMeta, SnapshotSource, TransportPeer } from '@coterie/raft';
-import type { WebSocket } from 'ws';
 import { Backoff } from './backoff.js';
-import { Connection } from './connection.js';
+import { Connection, type OpenSocket } from './connection.js';
 import type { Heart } from './heart.js';
 import { closeCodes } from './hello.js';
 import { Mailbox, MailboxClosed } from './mailbox.js';
@@ -12,7 +11,7 @@ import type { ReceiverNote } from './snapshot-wire.js';
 export interface SnapshotSenderHost {
   readonly options: CompleteOptions;
   readonly heart: Heart;
-  dial(peer: TransportPeer, signal: AbortSignal): Promise<WebSocket>;
+  dial(peer: TransportPeer, signal: AbortSignal): Promise<OpenSocket>;
 }
 
 interface Shipment {
@@ -90,8 +89,8 @@ class Trip {
     }
   }
 
-  #connect(ws: WebSocket): Connection {
-    const connection: Connection = new Connection(ws, {
+  #connect(socket: OpenSocket): Connection {
+    const connection: Connection = new Connection(socket, {
       message: (frame) => {
         try {
           this.#notes.put(decodeReceiverNote(frame));

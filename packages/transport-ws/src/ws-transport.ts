@@ -8,8 +8,8 @@ import type {
   TransportHandler,
   TransportPeer,
 } from '@coterie/raft';
-import type { WebSocket } from 'ws';
 import { parsePeerAddress } from './address.js';
+import type { OpenSocket } from './connection.js';
 import { dial, type DialHost } from './dial.js';
 import { Heart } from './heart.js';
 import { closeCodes, maxNameBytes, type HelloJudge, type Lane } from './hello.js';
@@ -146,7 +146,7 @@ export class WsTransport implements Transport {
       options: this.#options,
       sockets: this.#sockets,
       judge: this.#judge(handler),
-      accepted: (ws, admitted) => this.#accepted(ws, admitted),
+      accepted: (socket, admitted) => this.#accepted(socket, admitted),
     });
     try {
       await server.start();
@@ -197,17 +197,17 @@ export class WsTransport implements Transport {
     };
   }
 
-  #dial(handler: TransportHandler, peer: TransportPeer, lane: Lane, signal: AbortSignal): Promise<WebSocket> {
+  #dial(handler: TransportHandler, peer: TransportPeer, lane: Lane, signal: AbortSignal): Promise<OpenSocket> {
     const { limits, tls, incarnation } = this.#options;
     const host: DialHost = { ...limits, judge: this.#judge(handler), tls, incarnation, sockets: this.#sockets };
     return dial(host, peer, lane, signal);
   }
 
-  #accepted(ws: WebSocket, { peer, lane }: Admitted): void {
+  #accepted(socket: OpenSocket, { peer, lane }: Admitted): void {
     const running = this.#running;
-    if (running === undefined || this.#closing !== undefined) ws.close(closeCodes.closing, 'closing');
-    else if (lane === 'raft') running.links.accept(peer, ws);
-    else running.lane.receive(peer, ws);
+    if (running === undefined || this.#closing !== undefined) socket.ws.close(closeCodes.closing, 'closing');
+    else if (lane === 'raft') running.links.accept(peer, socket);
+    else running.lane.receive(peer, socket);
   }
 
   #usePeers(): void {

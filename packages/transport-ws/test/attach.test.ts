@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { closeAfterwards, open, pause, quick, until, type End } from './ends.js';
@@ -125,5 +126,22 @@ describe('attached to the application\u2019s server', () => {
     await pause(100);
     expect(idle.destroyed).toBe(false);
     idle.destroy();
+  });
+
+  it.each([
+    ['10.0.0.9', {}, 'only loopback is served'],
+    [undefined, {}, 'only loopback is served'],
+    ['10.0.0.9', { insecure: true }, 'Sec-WebSocket-Key'],
+    ['127.0.0.1', {}, 'Sec-WebSocket-Key'],
+  ])('a server bound to the world serves %s with %j: %s', async (remoteAddress, options, answer) => {
+    const { server } = await application();
+    await open(1, { listen: { server, path: '/coterie' }, ...options });
+    // As Node hands an upgrade over, from a machine that the test does not have.
+    const socket = Object.assign(new PassThrough(), { remoteAddress });
+    const headers = { upgrade: 'websocket' };
+    server.emit('upgrade', { method: 'GET', url: '/coterie', headers, socket }, socket, Buffer.alloc(0));
+    const written = socket.read() as Buffer;
+    expect(written.toString()).toContain(answer);
+    socket.destroy();
   });
 });

@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { encodeMessages } from '../src/frame.js';
 import { closeCodes, type Hello } from '../src/hello.js';
-import { Caller, End, hello, open, openPair, until } from './ends.js';
+import { beat, Caller, End, hello, open, openPair, until } from './ends.js';
 
 const friend = { id: 7, name: 'friend' };
 
@@ -148,6 +149,17 @@ describe('a listener', () => {
     const caller = await new Caller(end.transport.address ?? '').enter(friend, end);
     caller.ws.send(new Uint8Array(300_001));
     expect((await caller.closed).code).toBe(1009);
+  });
+
+  it('hears nothing more from a peer that was just removed, not even what is on the way', async () => {
+    const end = await listening();
+    const caller = await new Caller(end.transport.address ?? '').enter(friend, end);
+    caller.ws.send(encodeMessages([beat(7, 1, 1)]));
+    await until('heard', () => end.beats.length === 1);
+    end.transport.setPeers([]);
+    caller.ws.send(encodeMessages([beat(7, 1, 2)]));
+    expect((await caller.closed).code).toBe(closeCodes.removed);
+    expect(end.beats).toEqual([1]);
   });
 
   it('keeps the newer of two connections of one peer', async () => {

@@ -9,6 +9,8 @@ export class TcpProxy {
   connections = 0;
   /** Bytes passed from the dialler to the listener. */
   forwarded = 0;
+  /** Time after each chunk before the next is read from the dialler, in ms: a slow way. */
+  chunkPauseMs: number | undefined;
   /** Called with the running total. */
   onForward: ((total: number) => void) | undefined;
 
@@ -55,6 +57,9 @@ export class TcpProxy {
       if (counted) this.forwarded += chunk.length;
       to.write(chunk);
       if (counted) this.onForward?.(this.forwarded);
+      if (!counted || this.chunkPauseMs === undefined) return;
+      from.pause();
+      setTimeout(() => from.resume(), this.chunkPauseMs);
     });
     from.on('close', () => to.destroy());
   }

@@ -3,7 +3,7 @@ import { createServer } from 'node:https';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { closeAfterwards, open, quick, until } from './ends.js';
+import { closeAfterwards, open, pause, quick, until } from './ends.js';
 
 // A self-signed pair for localhost, made for these tests alone:
 // openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
@@ -21,6 +21,9 @@ describe('over TLS', () => {
     a.beat(b, 1);
     b.beat(a, 2);
     await until('both hear', () => a.beats.length + b.beats.length === 2);
+    // Signs of life are seen through the encryption, too.
+    await pause(10 * quick.pingIntervalMs);
+    expect([a.unreachable, b.unreachable]).toEqual([[], []]);
     await Promise.all([a.transport.close(), b.transport.close()]);
   });
 
