@@ -73,6 +73,14 @@ export class Deadlines {
     });
   }
 
+  /** Waits for the end of this work, however it ends, but no longer than this. */
+  within(work: Promise<unknown>, ms: number): Promise<unknown> {
+    return this.run('the end of it', {}, ms, (resolve) => {
+      void work.then(resolve, resolve);
+      return undefined;
+    }).catch(() => undefined);
+  }
+
   /** Ends everything that waits. */
   close(error: CoterieError): void {
     for (const waiting of [...this.#waiting]) waiting.end(error);
@@ -99,7 +107,7 @@ export class Deadlines {
 }
 
 function timedOut(what: string, timeoutMs: number): CoterieError {
-  return new CoterieError('ERR_TIMEOUT', { message: `${what} was not done within ${timeoutMs} ms` });
+  return new CoterieError('ERR_TIMEOUT', { message: `${what} was not done within ${Math.round(timeoutMs)} ms` });
 }
 
 function aborted(what: string, signal: AbortSignal): CoterieError {

@@ -421,20 +421,13 @@ export class PeerEngine implements Engine {
   async #close(): Promise<null> {
     const closed = new CoterieError('ERR_CLOSED', { message: 'the peer is closed' });
     const limitMs = this.#parts.closeTimeoutMs;
-    const within = (work: Promise<unknown>, ms: number): Promise<unknown> =>
-      this.#deadlines
-        .run('close', {}, ms, (resolve) => {
-          void work.then(resolve, resolve);
-          return undefined;
-        })
-        .catch(() => undefined);
-    if (this.#error === undefined && this.#replica?.node.isLeader === true) await within(this.#handOver(), limitMs / 4);
+    if (this.#error === undefined && this.#replica?.node.isLeader === true) await this.#handOver(limitMs / 4);
     const reason = this.#error === undefined ? 'closed' : undefined;
     this.#error ??= closed;
     this.#stopTimers();
     this.#callers.fail(this.#error);
     const closing = Promise.allSettled([this.#replica?.close(closed), this.#transport.close()]);
-    await within(closing, limitMs / 2);
+    await this.#deadlines.within(closing, limitMs / 2);
     this.#parts.storage.release();
     this.#state = 'closed';
     this.#publish();
@@ -444,9 +437,14 @@ export class PeerEngine implements Engine {
     return null;
   }
 
-  /** Tried once. */
-  #handOver(): Promise<unknown> {
+  #handOver(timeoutMs: number): Promise<unknown> {
     const { node } = this.#replica!;
-    return new Promise((resolve) => handOver(node, this.#parts.ports.clock, undefined, resolve, resolve));
+    const { clock } = this.#parts.ports;
+    // A deadline of its own, because that is what takes the poll's timer away when nobody takes over.
+    return this.#deadlines
+      .run<undefined>('the hand-over', {}, timeoutMs, (resolve, reject) =>
+        handOver(node, clock, undefined, resolve, reject),
+      )
+      .catch(() => undefined);
   }
 }

@@ -87,7 +87,6 @@ export class Applier {
     const cluster = this.#machine.cluster();
     invariant(cluster !== undefined, 'a snapshot carries the cluster');
     this.#cluster = cluster;
-    this.#core.applied(index);
     this.#observer({ type: 'conf', index, conf: cluster.conf });
   }
 
