@@ -140,7 +140,9 @@ export class KvView {
     const { engine, lifecycle } = this.#core;
     lifecycle.assertOpen();
     const codec = this.#codec;
-    const { entry } = await engine.get(request.getRequest(codec, key, opts), callControl(opts));
+    const checked = request.getRequest(codec, key, opts);
+    const control = callControl(opts);
+    const { entry } = await engine.get(checked, control);
     return entry === undefined ? undefined : codec.entry(entry);
   }
 
@@ -149,7 +151,8 @@ export class KvView {
     lifecycle.assertOpen();
     const codec = this.#codec;
     const checked = request.rangeRequest(codec, range, opts);
-    return result.rangeResult(codec, await engine.range(checked, callControl(opts)), checked.keysOnly, pacer);
+    const control = callControl(opts);
+    return result.rangeResult(codec, await engine.range(checked, control), checked.keysOnly, pacer);
   }
 
   iterate(

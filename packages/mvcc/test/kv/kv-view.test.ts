@@ -38,6 +38,37 @@ function virtualTime() {
   };
 }
 
+describe('what is refused', () => {
+  it('never reaches the engine', async () => {
+    const asked: string[] = [];
+    const engine = new Proxy(new ModelEngine(), {
+      get: (target, name) => {
+        asked.push(String(name));
+        return Reflect.get(target, name, target) as unknown;
+      },
+    });
+    const kv = createKv(engine);
+    asked.length = 0;
+    const signal = AbortSignal.abort();
+    const calls = [
+      kv.put('', 'x'),
+      kv.put('a', 'x', { signal }),
+      kv.put('a', 'x', { timeoutMs: 0 }),
+      kv.get('a', { signal }),
+      kv.range({ all: true }, { signal }),
+      kv.delete('a', { signal }),
+      kv.add('a', 1, { signal }),
+      kv.txn({}, { signal }),
+      kv.update('a', () => 'x', { signal }),
+      kv.compact(1, { signal }),
+      kv.iterate({ all: true }, { signal }).next(),
+      kv.watch('a', { signal }).ready,
+    ];
+    for (const call of calls) await failure(call);
+    expect(asked).toEqual([]);
+  });
+});
+
 describe('update', () => {
   it('is not tried again after an unknown outcome', async () => {
     let writes = 0;
