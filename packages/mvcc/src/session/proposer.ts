@@ -24,6 +24,9 @@ import {
 export interface ProposerOptions {
   readonly replica: SessionReplica;
   readonly clock: Clock;
+  /**
+   * Draws the nonces of sessions: it must not repeat what another process, or an earlier run of this one, has drawn.
+   */
   readonly random: Random;
   /**
    * Hands commands to whoever leads, in this order, best effort. The bytes must not be changed by anybody after it.
@@ -165,6 +168,13 @@ export class Proposer implements SessionListener {
     if (this.#closed !== undefined || nonce !== this.#opening.nonce) return;
     if (session === undefined) {
       this.#resendAt = this.#options.clock.now() + resendGapMs * (1 + this.#chance());
+      return;
+    }
+    if (this.#options.replica.sessions.lastSequence(session) > 0) {
+      // Nothing of ours was sent in it yet: somebody drew the same nonce, say an earlier run of this process with the
+      // same seed. Its commands would pass for ours and ours for duplicates of them.
+      this.#options.submit([this.#opening.begin()]);
+      this.#postponeResend();
       return;
     }
     this.#opening.done();

@@ -30,8 +30,8 @@ async function fate(promise: Promise<WriteResult>): Promise<string> {
 }
 
 function setUp(options: ConstructorParameters<typeof Process>[2] = {}) {
-  const cluster = new WriteCluster(seededRandom(1));
-  const own = new Process(cluster, new MemoryStore(), options);
+  const cluster = new WriteCluster(seededRandom(2));
+  const own = new Process(cluster, new MemoryStore(), { random: seededRandom(1), ...options });
   const deliver = () => {
     do {
       while (cluster.onTheWay > 0) cluster.commit();
@@ -96,6 +96,25 @@ describe('a proposer', () => {
     }
     expect(await fate(written)).toBe('revision 2');
     expect(own.machine.revision).toBe(2);
+  });
+
+  test('does not take over the session of somebody who drew the same nonce', async () => {
+    const { cluster, own, proposer, deliver } = setUp();
+    const written = proposer.write(put('a', '1'));
+    deliver();
+    await written;
+    // An earlier run that had the same seed, and drew the same numbers from it.
+    const numbers = seededRandom(1);
+    const twin = new Process(cluster, new MemoryStore(), { random: numbers });
+    twin.applyAll();
+    const second = twin.proposer.write(put('a', '2'));
+    for (let round = 0; round < 4; round++) {
+      deliver();
+      twin.applyAll();
+    }
+    expect(await fate(second)).toBe('revision 3');
+    expect(twin.proposer.session).not.toBe(proposer.session);
+    expect((await own.machine.get('a')).entry).toMatchObject({ version: 2 });
   });
 
   test('refusals by apply reject, and nothing was applied', async () => {
