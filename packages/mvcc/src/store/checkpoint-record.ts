@@ -9,7 +9,10 @@ export interface CheckpointRecord {
   readonly history: HistoryManifest;
 }
 
-/** Nothing has been applied. The first change makes revision 2, as in etcd (§1.1 of its API reference: a fresh store is at revision 1). */
+/**
+ * Nothing has been applied. The first change makes revision 2, as in etcd (§1.1 of its API reference: a fresh store is
+ * at revision 1).
+ */
 export const initialState: StoreState = {
   appliedIndex: 0,
   appliedTerm: 0,
@@ -29,7 +32,10 @@ const headBytes = 4 + 6 * 8 + 8 + 3 * 4;
 const segmentInfoBytes = 4 * 8;
 const checksumBytes = 4;
 
-/** Little-endian: version uint32; the state's numbers and the next ordinal as float64; three lengths; bytes; segments; CRC32C of it all. */
+/**
+ * Little-endian: version uint32; the state's numbers and the next ordinal as float64; three lengths; bytes; segments;
+ * CRC32C of it all.
+ */
 export function encodeCheckpoint({ state, history }: CheckpointRecord): Uint8Array {
   const { cluster, sessions } = state;
   const size =

@@ -29,9 +29,10 @@ export interface CheckpointJob {
 /**
  * Writes a checkpoint: history first, then keys and state in one atomic, synced batch.
  *
- * A crash at any point leaves the last checkpoint or this one. History that was written ahead of its checkpoint is not named by any and
- * goes at the next start. The batch waits for the own log, so that no checkpoint holds what a crash of this member could still take
- * back: apply may run ahead of the own disk, because the others' disks made a quorum; a state on disk must not.
+ * A crash at any point leaves the last checkpoint or this one. History that was written ahead of its checkpoint is not
+ * named by any and goes at the next start. The batch waits for the own log, so that no checkpoint holds what a crash of
+ * this member could still take back: apply may run ahead of the own disk, because the others' disks made a quorum; a
+ * state on disk must not.
  *
  * @returns what the checkpoint names; undefined when it was cancelled and nothing was written
  * @throws CoterieError ERR_STORAGE

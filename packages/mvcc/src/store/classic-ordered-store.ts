@@ -24,10 +24,11 @@ export const classicOrderedStores: OrderedStores = {
 /**
  * An {@link OrderedStore} on LevelDB.
  *
- * Keys are handed over as strings, which LevelDB stores as UTF-8: characters up to U+00FF keep their order there, ASCII keys are their own
- * bytes, and a string crosses into native code at about half the cost of a Buffer (ADR 0001).
+ * Keys are handed over as strings, which LevelDB stores as UTF-8: characters up to U+00FF keep their order there, ASCII
+ * keys are their own bytes, and a string crosses into native code at about half the cost of a Buffer (ADR 0001).
  *
- * @throws CoterieError ERR_DATA_DIR_IN_USE when another process or store has the directory open; ERR_CORRUPT; ERR_STORAGE
+ * @throws CoterieError ERR_DATA_DIR_IN_USE when another process or store has the directory open; ERR_CORRUPT;
+ *   ERR_STORAGE
  */
 async function openClassicOrderedStore(directory: string): Promise<OrderedStore> {
   const level: Level = new ClassicLevel(directory, { keyEncoding: 'utf8', valueEncoding: 'view' });
@@ -50,8 +51,9 @@ async function openClassicOrderedStore(directory: string): Promise<OrderedStore>
 }
 
 /**
- * A directory as a file that can be synced. LevelDB syncs a new log file but not its name, and POSIX promises neither for the other: a
- * batch counts as durable only when both are. Undefined where the platform keeps names durable by itself and has no such sync (Windows).
+ * A directory as a file that can be synced. LevelDB syncs a new log file but not its name, and POSIX promises neither
+ * for the other: a batch counts as durable only when both are. Undefined where the platform keeps names durable by
+ * itself and has no such sync (Windows).
  */
 async function openNames(directory: string): Promise<FileHandle | undefined> {
   return process.platform === 'win32' ? undefined : open(directory, 'r');
@@ -90,8 +92,8 @@ class ClassicOrderedStore implements OrderedStore {
 
   getSync(key: string, snapshot: OrderedSnapshot | undefined): Uint8Array | undefined {
     try {
-      // A Buffer, not the string: for strings classic-level 3.0.0 writes into a shared buffer and takes a key that ends one byte before
-      // the buffer's end for complete, although a two-byte character may have been cut off there.
+      // A Buffer, not the string: for strings classic-level 3.0.0 writes into a shared buffer and takes a key that ends
+      // one byte before the buffer's end for complete, although a two-byte character may have been cut off there.
       return this.#level.getSync(Buffer.from(key) as unknown as string, { keyEncoding: 'buffer', ...over(snapshot) });
     } catch (error) {
       throw levelError('cannot read', error);

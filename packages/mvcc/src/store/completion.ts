@@ -1,8 +1,8 @@
 /**
  * Calls a callback port from an async function.
  *
- * The ports have callbacks so that a simulator decides when a thing completes; what follows a completion may be a microtask, because
- * those run in one order only.
+ * The ports have callbacks so that a simulator decides when a thing completes; what follows a completion may be a
+ * microtask, because those run in one order only.
  */
 export function completion<T>(call: (done: (error: Error | undefined, result?: T) => void) => void): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -11,7 +11,8 @@ export interface ContentHash {
 const modulus = 2 ** 48;
 
 /**
- * The sum of the checksums of all records: equal for equal contents whatever order they are read in, and however they came about.
+ * The sum of the checksums of all records: equal for equal contents whatever order they are read in, and however they
+ * came about.
  *
  * Each record is checked, in memory too, so that damage is found and not summed. Closes the view.
  *

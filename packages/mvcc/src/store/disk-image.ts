@@ -13,8 +13,8 @@ export interface RecordCursor {
 }
 
 /**
- * The keys as one checkpoint left them. Every read of the disk goes through one, so that it sees one checkpoint and never a part of the
- * next; and every record is checked where it comes in here.
+ * The keys as one checkpoint left them. Every read of the disk goes through one, so that it sees one checkpoint and
+ * never a part of the next; and every record is checked where it comes in here.
  */
 export class DiskImage {
   readonly #store: OrderedStore;

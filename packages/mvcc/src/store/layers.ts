@@ -22,8 +22,9 @@ export class Layers {
   }
 
   /**
-   * Keeps what was read from an image, if it still is the newest: the image is the current one and no memtable knows the key. Both must
-   * hold: a key that was read, changed and taken into a checkpoint meanwhile has left the memtables, and the image with them.
+   * Keeps what was read from an image, if it still is the newest: the image is the current one and no memtable knows
+   * the key. Both must hold: a key that was read, changed and taken into a checkpoint meanwhile has left the memtables,
+   * and the image with them.
    */
   admit(image: DiskImage, key: BinaryKey, record: KeyRecord | undefined): void {
     if (image === this.image && this.overlay.find(key) === undefined) this.cache.put(key, record);

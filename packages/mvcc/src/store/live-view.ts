@@ -21,8 +21,9 @@ export const pageRecordBytes = 64;
 /**
  * The state at one revision: the disk as one checkpoint left it, under the memory that was in front of it then.
  *
- * Both stay what they are for it: the image is a snapshot, a frozen memtable does not change, and the active one keeps what it replaces
- * while views are open and says what it had at a revision. So neither writes nor checkpoints move a view.
+ * Both stay what they are for it: the image is a snapshot, a frozen memtable does not change, and the active one keeps
+ * what it replaces while views are open and says what it had at a revision. So neither writes nor checkpoints move a
+ * view.
  */
 export class LiveView implements StoreView {
   readonly revision: number;
@@ -105,7 +106,10 @@ export class LiveView implements StoreView {
   }
 }
 
-/** Merges until the page is full, or until the stored records run out before their range does: what comes next is not known then. */
+/**
+ * Merges until the page is full, or until the stored records run out before their range does: what comes next is not
+ * known then.
+ */
 function fillPage(
   stored: readonly KeyedRecord[],
   more: boolean,

@@ -15,8 +15,9 @@ const buriedPerChange = 16;
 /**
  * The changes since a checkpoint: the newest version of each changed key, and an index of those that are alive.
  *
- * The index leaves out deleted keys, so that the scan of a queue's head does not walk over everything that was taken from it.
- * A view is a revision: while one is open, versions keep what they replaced, and deleted keys stay in the index.
+ * The index leaves out deleted keys, so that the scan of a queue's head does not walk over everything that was taken
+ * from it. A view is a revision: while one is open, versions keep what they replaced, and deleted keys stay in the
+ * index.
  */
 export class Memtable {
   readonly #versions = new Map<BinaryKey, Version>();

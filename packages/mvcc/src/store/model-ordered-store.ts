@@ -81,8 +81,9 @@ function change(tree: Tree, changes: readonly Change[]): void {
 /**
  * {@link OrderedStores} in memory: for members that keep nothing, and as the model of LevelDB in the simulator.
  *
- * It is as unkind as LevelDB may be: a write is seen some time before it is acknowledged, and a crash loses any subset of the batches that
- * were not synced, also one before another that stays (LevelDB skips a damaged record of its log and goes on behind it).
+ * It is as unkind as LevelDB may be: a write is seen some time before it is acknowledged, and a crash loses any subset
+ * of the batches that were not synced, also one before another that stays (LevelDB skips a damaged record of its log
+ * and goes on behind it).
  */
 export class ModelOrderedStores implements OrderedStores {
   readonly #complete: Complete;

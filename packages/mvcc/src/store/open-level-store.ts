@@ -23,8 +23,9 @@ export interface OpenLevelStoreOptions {
   readonly defer: Defer;
   readonly limits?: Partial<StoreLimits>;
   /**
-   * The log holds nothing up to this index, so the store must; default 0. When the store that counts is behind it, a received snapshot
-   * that is complete is taken instead: the process died between the mark in the log and making the snapshot current.
+   * The log holds nothing up to this index, so the store must; default 0. When the store that counts is behind it, a
+   * received snapshot that is complete is taken instead: the process died between the mark in the log and making the
+   * snapshot current.
    */
   readonly minAppliedIndex?: number;
 }
@@ -38,8 +39,8 @@ interface Found {
 /**
  * Opens the store of a directory at its last checkpoint, or makes it.
  *
- * @throws CoterieError ERR_CORRUPT when the state is damaged, or older than `minAppliedIndex`; ERR_DATA_DIR_IN_USE; ERR_STORAGE;
- *   ERR_INVALID_ARGUMENT for a bad limit
+ * @throws CoterieError ERR_CORRUPT when the state is damaged, or older than `minAppliedIndex`; ERR_DATA_DIR_IN_USE;
+ *   ERR_STORAGE; ERR_INVALID_ARGUMENT for a bad limit
  */
 export async function openLevelStore(options: OpenLevelStoreOptions): Promise<Store> {
   const limits = resolveStoreLimits(options.limits);
@@ -98,8 +99,9 @@ async function findStore(directory: StoreDirectory, options: OpenLevelStoreOptio
 }
 
 /**
- * A store that CURRENT does not name may be taken only in the place of one that is behind the log. Where nothing is current although a
- * complete store is there, CURRENT is lost, and which of several stores counted is not to be guessed.
+ * A store that CURRENT does not name may be taken only in the place of one that is behind the log. Where nothing is
+ * current although a complete store is there, CURRENT is lost, and which of several stores counted is not to be
+ * guessed.
  */
 function isMissingState(current: number | undefined, found: Found, minAppliedIndex: number): boolean {
   if (found.checkpoint === undefined) return false;

@@ -1,11 +1,14 @@
-/** A block is split when it holds more. Small enough that an insert moves little, large enough that the list of blocks stays short. */
+/**
+ * A block is split when it holds more. Small enough that an insert moves little, large enough that the list of blocks
+ * stays short.
+ */
 const blockKeys = 256;
 
 /**
  * A set of keys in order: sorted blocks under one list of blocks.
  *
- * An insert is two binary searches and a move of at most one block. Beside a Map it costs a third of a B-tree for keys that are written
- * again, because only new keys come here (ADR 0001).
+ * An insert is two binary searches and a move of at most one block. Beside a Map it costs a third of a B-tree for keys
+ * that are written again, because only new keys come here (ADR 0001).
  */
 export class OrderedIndex {
   /** Never empty; the first block alone may be. */

@@ -1,7 +1,8 @@
 /**
  * A key of an ordered store: a string of characters up to U+00FF, one for each byte, ordered by character.
  *
- * @see BinaryKey in `types.ts`: the store puts one character before it, so that its own records and the users' never meet.
+ * @see BinaryKey in `types.ts`: the store puts one character before it, so that its own records and the users' never
+ *   meet.
  */
 export type OrderedKey = string;
 
@@ -39,7 +40,10 @@ export interface OrderedBatch {
   /** The bytes of `value` must not change until the batch is written. */
   put(key: OrderedKey, value: Uint8Array): void;
   delete(key: OrderedKey): void;
-  /** With `sync` the batch is durable when `done` is called without an error; without it a crash may lose it and keep a later one. */
+  /**
+   * With `sync` the batch is durable when `done` is called without an error; without it a crash may lose it and keep a
+   * later one.
+   */
   write(options: { readonly sync: boolean }, done: (error: Error | undefined) => void): void;
   /** Instead of `write`. */
   discard(): void;
@@ -48,9 +52,9 @@ export interface OrderedBatch {
 /**
  * A small ordered map on a disk.
  *
- * Callbacks instead of promises, so that a simulator decides when a thing completes. Contract: `done` is called exactly once and never
- * from inside the call; errors are CoterieErrors: ERR_CORRUPT where the store itself found damage, ERR_STORAGE for other faults,
- * ERR_CLOSED behind `close`. Records are not checked here: who reads them checks them.
+ * Callbacks instead of promises, so that a simulator decides when a thing completes. Contract: `done` is called exactly
+ * once and never from inside the call; errors are CoterieErrors: ERR_CORRUPT where the store itself found damage,
+ * ERR_STORAGE for other faults, ERR_CLOSED behind `close`. Records are not checked here: who reads them checks them.
  */
 export interface OrderedStore {
   snapshot(): OrderedSnapshot;

@@ -21,7 +21,11 @@ export class Undo {
     this.#limit = limitBytes;
   }
 
-  /** Takes changes in order of revision: the first one of a key tells what was there before all of them. @throws CoterieError ERR_TOO_LARGE */
+  /**
+   * Takes changes in order of revision: the first one of a key tells what was there before all of them.
+   *
+   * @throws CoterieError ERR_TOO_LARGE
+   */
   take(changes: readonly RevisionEvents[]): void {
     for (const { events } of changes) {
       for (const { key, before } of events) if (!this.#before.has(key)) this.#put(key, before);

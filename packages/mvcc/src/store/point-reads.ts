@@ -12,7 +12,9 @@ interface Waiting {
 /** Keys of one read of the disk: it occupies one thread of the shared pool for so long. */
 const readKeys = 256;
 
-/** Reads of single keys, those of one turn of the event loop together: one way through the thread pool instead of many. */
+/**
+ * Reads of single keys, those of one turn of the event loop together: one way through the thread pool instead of many.
+ */
 export class PointReads {
   readonly #queued = new Map<DiskImage, Waiting[]>();
   readonly #limit: number;

@@ -27,9 +27,10 @@ const behind = (key: BinaryKey): BinaryKey => `${key}\0`;
 /**
  * Loads what an apply will read.
  *
- * A loaded range is what the disk has of it; memory is merged over it when it is scanned, so that writes in between need no care. It is
- * bound to its image: after a checkpoint the frozen memtable is part of the disk and no longer in front of it, so a range that was loaded
- * before misses its changes and is refused. The applier then asks again, and as nothing is applied meanwhile no further checkpoint begins.
+ * A loaded range is what the disk has of it; memory is merged over it when it is scanned, so that writes in between
+ * need no care. It is bound to its image: after a checkpoint the frozen memtable is part of the disk and no longer in
+ * front of it, so a range that was loaded before misses its changes and is refused. The applier then asks again, and as
+ * nothing is applied meanwhile no further checkpoint begins.
  */
 export class Prefetch {
   readonly #layers: Layers;
@@ -108,7 +109,9 @@ export class Prefetch {
     }
   }
 
-  /** Reads on until `limit` records are there that nothing in memory hides, and takes the rest of that page with them. */
+  /**
+   * Reads on until `limit` records are there that nothing in memory hides, and takes the rest of that page with them.
+   */
   async #collect(image: DiskImage, cursor: RecordCursor, range: KeyRange, limit: number): Promise<LoadedRange> {
     const records: KeyedRecord[] = [];
     let bytes = 0;
@@ -152,7 +155,10 @@ export class Prefetch {
     return image === this.#skipsOf ? (this.#skips.get(start) ?? start) : start;
   }
 
-  /** Without it, taking the first key of a queue again and again would read over all that were taken since the checkpoint. */
+  /**
+   * Without it, taking the first key of a queue again and again would read over all that were taken since the
+   * checkpoint.
+   */
   #remember(image: DiskImage, start: BinaryKey, to: BinaryKey): void {
     if (image !== this.#layers.image) return;
     if (image !== this.#skipsOf || this.#skips.size >= skipEntries) this.#skips.clear();

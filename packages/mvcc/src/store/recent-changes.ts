@@ -6,8 +6,8 @@ import type { RevisionEvents } from './types.js';
 const compactAt = 1_024;
 
 /**
- * The newest changes, in order of revision and without a gap: all since the last checkpoint, because only they hold them until the next
- * one, and a window before it, so that a watch that is only a little behind needs no file.
+ * The newest changes, in order of revision and without a gap: all since the last checkpoint, because only they hold
+ * them until the next one, and a window before it, so that a watch that is only a little behind needs no file.
  */
 export class RecentChanges {
   #changes: RevisionEvents[] = [];

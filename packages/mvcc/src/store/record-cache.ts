@@ -12,11 +12,12 @@ const entryBytes = 250;
 /**
  * Clean records by key, in a bounded number of bytes; keys known to be absent too.
  *
- * Contract with its owner: an entry is the newest version of its key unless a memtable has one. So whoever changes a key deletes it here,
- * and only what no memtable overrides is put here.
+ * Contract with its owner: an entry is the newest version of its key unless a memtable has one. So whoever changes a
+ * key deletes it here, and only what no memtable overrides is put here.
  *
- * Two generations: when the young one is full it becomes the old one, and the old one goes as a whole, without those that were asked for
- * meanwhile. Taking single entries off the front of a Map instead would walk over the slots of all that were taken before.
+ * Two generations: when the young one is full it becomes the old one, and the old one goes as a whole, without those
+ * that were asked for meanwhile. Taking single entries off the front of a Map instead would walk over the slots of all
+ * that were taken before.
  */
 export class RecordCache {
   readonly #generationBytes: number;

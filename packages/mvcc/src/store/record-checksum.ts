@@ -10,9 +10,10 @@ let head = new DataView(scratch.buffer);
 /**
  * The checksum of a live version, over everything that its reader relies on: key, metadata and value.
  *
- * The bytes that it covers, in this order: createRevision, modRevision, version and lease as little-endian float64 (exact for safe
- * integers), the length of the key as little-endian uint32, the key one byte a character, the value. It is computed once, by apply, and
- * travels with the record to disk, history and snapshots, so that damage anywhere on the way is seen where the record is read.
+ * The bytes that it covers, in this order: createRevision, modRevision, version and lease as little-endian float64
+ * (exact for safe integers), the length of the key as little-endian uint32, the key one byte a character, the value. It
+ * is computed once, by apply, and travels with the record to disk, history and snapshots, so that damage anywhere on
+ * the way is seen where the record is read.
  *
  * @param key latin1, one byte a character
  * @returns an unsigned 32-bit integer

@@ -3,8 +3,8 @@ import { recordChecksum } from './record-checksum.js';
 import type { BinaryKey, KeyRecord } from './types.js';
 
 /**
- * The metadata of a record: createRevision, modRevision, version and lease as little-endian float64 (exact for safe integers), then the
- * checksum of `recordChecksum` as little-endian uint32. In LevelDB the value follows at once.
+ * The metadata of a record: createRevision, modRevision, version and lease as little-endian float64 (exact for safe
+ * integers), then the checksum of `recordChecksum` as little-endian uint32. In LevelDB the value follows at once.
  */
 export const recordHeadBytes = 36;
 

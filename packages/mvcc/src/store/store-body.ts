@@ -19,7 +19,9 @@ import type { BinaryKey, KeyEvent, KeyRecord, RevisionEvents, StoreState } from 
 import { ValueSlabs } from './value-slabs.js';
 import { Views } from './views.js';
 
-/** What a body stands on: one directory `store-<n>`, its open ordered store and the checkpoint found or received there. */
+/**
+ * What a body stands on: one directory `store-<n>`, its open ordered store and the checkpoint found or received there.
+ */
 export interface BodyFiles {
   readonly directory: string;
   readonly store: OrderedStore;
@@ -33,8 +35,8 @@ export interface BodyHost {
 }
 
 /**
- * Everything that belongs to one stored state: disk, history, memory, caches. Installing a snapshot makes a new one, so that nothing of
- * the old state can be left in any of them.
+ * Everything that belongs to one stored state: disk, history, memory, caches. Installing a snapshot makes a new one, so
+ * that nothing of the old state can be left in any of them.
  */
 export class StoreBody {
   readonly directory: string;
@@ -125,7 +127,11 @@ export class StoreBody {
     if (due && this.#running === undefined && !this.#closed && !this.#broken) this.#begin();
   }
 
-  /** Newest changes in memory; those of earlier checkpoints from files. @throws CoterieError ERR_COMPACTED, ERR_CORRUPT, ERR_STORAGE */
+  /**
+   * Newest changes in memory; those of earlier checkpoints from files.
+   *
+   * @throws CoterieError ERR_COMPACTED, ERR_CORRUPT, ERR_STORAGE
+   */
   changes(
     from: number,
     maxBytes: number,
@@ -186,7 +192,8 @@ export class StoreBody {
       // Compaction may have taken the files while they were read.
       if (from < this.compactRevision) throw this.#compacted(from);
       if (changes.length > 0) return changes;
-      // No file holds a revision from there on, so memory did when we looked; it still does unless a checkpoint has moved it on since.
+      // No file holds a revision from there on, so memory did when we looked; it still does unless a checkpoint has
+      // moved it on since.
       if (this.recent.firstRevision === firstRevision) return this.recent.take(from, maxBytes);
     }
   }
@@ -197,7 +204,10 @@ export class StoreBody {
     return new CoterieError('ERR_COMPACTED', { message, compactRevision });
   }
 
-  /** The value of a new version may be a small part of a received frame, and would keep all of it in memory: it is replaced by a copy. */
+  /**
+   * The value of a new version may be a small part of a received frame, and would keep all of it in memory: it is
+   * replaced by a copy.
+   */
   #own(event: KeyEvent): void {
     if (event.after === undefined) return;
     const record = event.after as { value: Uint8Array };

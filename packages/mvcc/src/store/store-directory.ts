@@ -3,15 +3,18 @@ import { CoterieError } from '@coterie/errors';
 import { writeFileAtomically, type FileSystem } from '../files/file-system.js';
 import { segmentOrdinal } from './history/manifest.js';
 
-/** Names the directory of the store that counts. Replaced atomically, so that a snapshot is current at once or not at all. */
+/**
+ * Names the directory of the store that counts. Replaced atomically, so that a snapshot is current at once or not at
+ * all.
+ */
 const currentName = 'CURRENT';
 
 /** Exports that a former process left. */
 const leftoverPattern = /^snapshot-\d+-\d+\.export$/;
 
 /**
- * The directory that holds `CURRENT` and one directory `store-<n>` for each stored state: one that counts, and while a snapshot is being
- * received the next one beside it.
+ * The directory that holds `CURRENT` and one directory `store-<n>` for each stored state: one that counts, and while a
+ * snapshot is being received the next one beside it.
  */
 export class StoreDirectory {
   constructor(

@@ -20,17 +20,23 @@ export interface StoreHost {
 }
 
 /**
- * The newest version of each key on disk, the versions since the last checkpoint in memory, and the history of changes beside them.
+ * The newest version of each key on disk, the versions since the last checkpoint in memory, and the history of changes
+ * beside them.
  *
- * The apply side is synchronous. The log is redo only: after a restart the machine replays what lies behind `recovered()`.
+ * The apply side is synchronous. The log is redo only: after a restart the machine replays what lies behind
+ * `recovered()`.
  */
 export interface Store {
   /** The state of the checkpoint that the store stands on. */
   recovered(): StoreState;
   attach(host: StoreHost): void;
 
-  // ------------------------------------------------------------------------------------------------ apply, synchronous
-  /** Loads what an apply will read. @returns true when it is in memory already; otherwise `ready` is called once, later. */
+  // ------------------------------------------------------------------------------------------ apply, synchronous
+  /**
+   * Loads what an apply will read.
+   *
+   * @returns true when it is in memory already; otherwise `ready` is called once, later.
+   */
   prefetch(wanted: Wanted, ready: () => void): boolean;
   /** The newest version. A key that was not prefetched is read from disk synchronously: correct, only slower. */
   lookup(key: BinaryKey): KeyRecord | undefined;
@@ -39,7 +45,10 @@ export interface Store {
    * @returns undefined when the range is not in memory: prefetch it (again) and come back
    */
   scan(range: KeyRange, limit: number): readonly KeyedRecord[] | undefined;
-  /** Takes the changes of one revision: memory, caches and history. */
+  /**
+   * Takes the changes of one revision: memory, caches and history. They are the store's from here on: the value of a
+   * new version that is a part of a larger buffer is replaced, in its record, by a copy.
+   */
   commit(change: RevisionEvents): void;
   /** Called after every entry, with or without changes; may begin a checkpoint. */
   entryApplied(index: number): void;
@@ -50,18 +59,22 @@ export interface Store {
   /** True while memtable and frozen memtable are both full: proposals get ERR_OVERLOADED. */
   readonly overloaded: boolean;
 
-  // -------------------------------------------------------------------------------------------------------------- reads
+  // ------------------------------------------------------------------------------------------ reads
   /** The newest version when it is known without a disk; 'on-disk' when only a disk read can tell. */
   peek(key: BinaryKey): KeyRecord | undefined | 'on-disk';
   /** @throws CoterieError ERR_CORRUPT */
   get(key: BinaryKey): Promise<KeyRecord | undefined>;
   /** The state at this moment, pinned. */
   view(): StoreView;
-  /** The state at an earlier revision, from history. The caller has checked compaction. @throws CoterieError ERR_COMPACTED */
+  /**
+   * The state at an earlier revision, from history. The caller has checked compaction.
+   *
+   * @throws CoterieError ERR_COMPACTED
+   */
   viewAt(revision: number): Promise<StoreView>;
   /**
-   * Changes of consecutive revisions from `from` on, about `maxBytes` of them and at least one revision if there is one.
-   * `next` is where to go on. Calls back at once where memory holds them, later where files do.
+   * Changes of consecutive revisions from `from` on, about `maxBytes` of them and at least one revision if there is
+   * one. `next` is where to go on. Calls back at once where memory holds them, later where files do.
    */
   changes(
     from: number,
@@ -69,7 +82,7 @@ export interface Store {
     done: (error: Error | undefined, changes: readonly RevisionEvents[], next: number) => void,
   ): void;
 
-  // ---------------------------------------------------------------------------------------------------------- snapshots
+  // ------------------------------------------------------------------------------------------ snapshots
   openSnapshot(): Promise<{
     readonly state: StoreState;
     readonly meta: Omit<SnapshotMeta, 'conf'>;

@@ -1,7 +1,9 @@
 import type { OrderedKey } from './ordered-store.js';
 import type { BinaryKey } from './types.js';
 
-/** Users' keys and the store's own records are told apart by their first character, so that neither can reach the other. */
+/**
+ * Users' keys and the store's own records are told apart by their first character, so that neither can reach the other.
+ */
 const userPrefix = 'k';
 const ownPrefix = 'm';
 

@@ -1,8 +1,8 @@
 /**
  * A key as it is held inside: one character a byte (the latin1 reading of its UTF-8 bytes).
  *
- * JavaScript compares strings by UTF-16 unit, which differs from byte order for astral characters; with one byte a character `<` is
- * byte order, and the string is a cheap Map key.
+ * JavaScript compares strings by UTF-16 unit, which differs from byte order for astral characters; with one byte a
+ * character `<` is byte order, and the string is a cheap Map key.
  */
 export type BinaryKey = string;
 

@@ -7,7 +7,8 @@ const nothing = new Uint8Array(0);
 /**
  * Copies values out of the buffers they came in, so that a small value does not keep a large frame in memory.
  *
- * Small ones share slabs: a buffer of its own costs a value of 256 bytes some 300 bytes more and twice the time (ADR 0001).
+ * Small ones share slabs: a buffer of its own costs a value of 256 bytes some 300 bytes more and twice the time (ADR
+ * 0001).
  */
 export class ValueSlabs {
   #slab = nothing;

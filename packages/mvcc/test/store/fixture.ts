@@ -127,7 +127,10 @@ export class World {
     return this.schedule.until(opening);
   }
 
-  /** First all that was ready to run has run: a process that is gone must not go on from a promise that was settled before. */
+  /**
+   * First all that was ready to run has run: a process that is gone must not go on from a promise that was settled
+   * before.
+   */
   async crash(): Promise<void> {
     await settled();
     this.schedule.forget();

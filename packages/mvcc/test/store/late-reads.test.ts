@@ -2,7 +2,10 @@ import { beforeEach, expect, test } from 'vitest';
 import type { KeyRange } from '../../src/store/types.js';
 import { World, Writer, bytes, text, tinyLimits } from './fixture.js';
 
-/** What was read from the disk comes back late: after the key was changed, after a checkpoint took the change to the disk. */
+/**
+ * What was read from the disk comes back late: after the key was changed, after a checkpoint took the change to the
+ * disk.
+ */
 
 let world: World;
 let writer: Writer;

@@ -27,7 +27,10 @@ const keys: BinaryKey[] = [
 
 type Entry = readonly (readonly [BinaryKey, Uint8Array | undefined])[] | { readonly compact: number };
 
-/** One life of a store: random writes, reads and crashes in an order that the seed decides, held against the naive model. */
+/**
+ * One life of a store: random writes, reads and crashes in an order that the seed decides, held against the naive
+ * model.
+ */
 class Life {
   readonly world: World;
   readonly model = new NaiveModel(initialState.revision);

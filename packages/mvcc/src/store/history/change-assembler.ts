@@ -5,8 +5,8 @@ import type { KeyEvent, RevisionEvents } from '../types.js';
 const frameBytesMax = 64 * 1024 * 1024;
 
 /**
- * Puts revisions together from the bytes of event frames as they come, and checks that none is missing inside a revision and that
- * revisions grow.
+ * Puts revisions together from the bytes of event frames as they come, and checks that none is missing inside a
+ * revision and that revisions grow.
  */
 export class ChangeAssembler {
   readonly changes: RevisionEvents[] = [];

@@ -17,7 +17,8 @@ import type { KeyEvent, KeyRecord, RevisionEvents } from '../types.js';
  * | 36 | 36 each | head of the record after, of the record before, where there is one |
  * | … | | key, value after, value before |
  *
- * The values are covered by the checksums in their records' heads, which apply has computed: nothing is summed twice on the way here.
+ * The values are covered by the checksums in their records' heads, which apply has computed: nothing is summed twice on
+ * the way here.
  */
 export const frameHeadBytes = 36;
 
@@ -126,7 +127,11 @@ export function peekFrame(bytes: Uint8Array, at: number): EventFrame | { readonl
   };
 }
 
-/** The event of a frame that {@link peekFrame} has accepted. Its values are views of `bytes`. @throws CoterieError ERR_CORRUPT */
+/**
+ * The event of a frame that {@link peekFrame} has accepted. Its values are views of `bytes`.
+ *
+ * @throws CoterieError ERR_CORRUPT
+ */
 export function readEvent(bytes: Uint8Array, at: number): KeyEvent {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, bytes.length - at);
   const flags = view.getUint32(8, true);

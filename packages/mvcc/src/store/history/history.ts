@@ -21,8 +21,8 @@ interface Place {
 /**
  * The changes of earlier checkpoints, in files that are only ever appended to and unlinked.
  *
- * What a checkpoint names is readable; what the next one will name is being written behind it. A segment goes when a durable checkpoint
- * no longer names it and nobody holds it.
+ * What a checkpoint names is readable; what the next one will name is being written behind it. A segment goes when a
+ * durable checkpoint no longer names it and nobody holds it.
  */
 export class History {
   readonly #files: BackgroundFiles;
@@ -188,8 +188,8 @@ export class History {
 /**
  * Makes the files of a directory agree with what its checkpoint names, at start-up.
  *
- * Files that it does not name are from a checkpoint that never completed, or were to be unlinked: they go. Bytes behind what it names are
- * torn remains and are never read. A file that is missing or short is damage.
+ * Files that it does not name are from a checkpoint that never completed, or were to be unlinked: they go. Bytes behind
+ * what it names are torn remains and are never read. A file that is missing or short is damage.
  *
  * @throws CoterieError ERR_CORRUPT
  */

@@ -15,7 +15,8 @@ interface OpenSegment {
 /**
  * Appends changes to history files, and makes them durable before a checkpoint names them.
  *
- * A file of an earlier process is never appended to: behind what its checkpoint names there may be the torn remains of the next one.
+ * A file of an earlier process is never appended to: behind what its checkpoint names there may be the torn remains of
+ * the next one.
  */
 export class SegmentWriter {
   readonly #files: BackgroundFiles;
@@ -42,7 +43,8 @@ export class SegmentWriter {
   }
 
   /**
-   * Appends what is not compacted, syncs, and tells what the next checkpoint is to name: all files that are not wholly compacted.
+   * Appends what is not compacted, syncs, and tells what the next checkpoint is to name: all files that are not wholly
+   * compacted.
    *
    * One call at a time.
    *

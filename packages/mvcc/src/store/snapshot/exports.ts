@@ -31,7 +31,11 @@ export class Exports {
     this.#path = path;
   }
 
-  /** @param hold takes hold of what is exported, for a file that is not there yet. @throws CoterieError ERR_CORRUPT, ERR_STORAGE */
+  /**
+   * @param hold takes hold of what is exported, for a file that is not there yet.
+   *
+   * @throws CoterieError ERR_CORRUPT, ERR_STORAGE
+   */
   async open(state: StoreState, hold: () => ExportSource & { release(): void }): Promise<SnapshotSource> {
     const found = this.#byState.get(state);
     const shared = found ?? { written: this.#write(state, hold()), readers: 0, removed: false };

@@ -31,8 +31,9 @@ export interface ExportSource {
 /**
  * Writes a checkpoint as one file in the format of `snapshot-format.ts`.
  *
- * A file and not a stream from the store: its size is known before the first byte is sent, any offset can be read again, and the
- * checkpoint it came from need not be held until a slow member has it all. It is not synced, because no restart ever needs it.
+ * A file and not a stream from the store: its size is known before the first byte is sent, any offset can be read
+ * again, and the checkpoint it came from need not be held until a slow member has it all. It is not synced, because no
+ * restart ever needs it.
  *
  * @returns its size. @throws CoterieError ERR_CORRUPT, ERR_STORAGE
  */

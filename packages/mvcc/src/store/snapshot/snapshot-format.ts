@@ -4,8 +4,8 @@ import { readRecord, recordHeadBytes, writeRecordHead } from '../record-codec.js
 import type { KeyedRecord } from '../types.js';
 
 /**
- * A snapshot is a sequence of blocks: one `state`, then `keys` in order of key, then `events` in order of revision from the compact
- * revision on, then one `end`. A block is
+ * A snapshot is a sequence of blocks: one `state`, then `keys` in order of key, then `events` in order of revision from
+ * the compact revision on, then one `end`. A block is
  *
  * | bytes | what |
  * | --- | --- |
@@ -14,11 +14,12 @@ import type { KeyedRecord } from '../types.js';
  * | 1 | kind |
  * | … | content |
  *
- * `state` is the record of the checkpoint, naming no history files. `keys` are records {key bytes uint32, value bytes uint32, head of the
- * record, key, value}. `events` are frames as in the history files. `end` counts keys and events as float64.
+ * `state` is the record of the checkpoint, naming no history files. `keys` are records {key bytes uint32, value bytes
+ * uint32, head of the record, key, value}. `events` are frames as in the history files. `end` counts keys and events as
+ * float64.
  *
- * A block is closed by the item that fills it, so the bytes are a function of the replicated state alone: every member exports the
- * same ones for one index, and a transfer that broke goes on at its offset whoever sends.
+ * A block is closed by the item that fills it, so the bytes are a function of the replicated state alone: every member
+ * exports the same ones for one index, and a transfer that broke goes on at its offset whoever sends.
  */
 export const blockKinds = { state: 1, keys: 2, events: 3, end: 4 } as const;
 export type BlockKind = (typeof blockKinds)[keyof typeof blockKinds];

@@ -38,8 +38,8 @@ export interface ImportTarget {
 /**
  * Builds a store from the bytes of a snapshot, beside the one that is running.
  *
- * Every block and every record in it is checked before it is stored. The record of the checkpoint goes last: a store without it is not
- * complete, and the next start removes it.
+ * Every block and every record in it is checked before it is stored. The record of the checkpoint goes last: a store
+ * without it is not complete, and the next start removes it.
  */
 export class SnapshotImport implements SnapshotSink {
   readonly meta: SnapshotMeta;
@@ -127,8 +127,8 @@ export class SnapshotImport implements SnapshotSink {
   }
 
   /**
-   * Closes it, and removes it unless it is committed: the log may have its mark already, and then only the next start can tell whether it
-   * is what the log goes on from.
+   * Closes it, and removes it unless it is committed: the log may have its mark already, and then only the next start
+   * can tell whether it is what the log goes on from.
    */
   async end(): Promise<void> {
     this.#fault ??= new CoterieError('ERR_ABORTED', { message: 'the snapshot was given up' });
