@@ -1,7 +1,8 @@
 /**
  * Recipes over any `Kv`: what applications build out of a consistent store, built once.
  *
- * Each is made from a `Kv` and keeps its keys below `~recipes/` in it; a factory costs nothing until something of it is used.
+ * Each is made from a `Kv` and keeps its keys below `~recipes/` in it; a factory costs nothing until something of it is
+ * used.
  *
  * @packageDocumentation
  * @example

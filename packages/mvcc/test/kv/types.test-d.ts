@@ -1,4 +1,5 @@
-/* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/no-meaningless-void-operator -- values are there for their types alone */
+/* eslint-disable @typescript-eslint/no-unused-vars -- values are there for their types alone */
+/* eslint-disable @typescript-eslint/no-meaningless-void-operator -- the same */
 /** Never run: the compiler's view of the public types, which programs outside are written against. */
 import {
   cmp,
