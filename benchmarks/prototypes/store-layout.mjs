@@ -78,7 +78,8 @@ function encode(value, create, mod, version) {
 
 /** Layouts: what a checkpoint of the changed keys puts into LevelDB, and how it is handed over. */
 const layouts = {
-  // Every put leaves a version record under its revision and an index record under its key, as etcd's backend and index do.
+  // Every put leaves a version record under its revision and an index record under its key, as etcd's backend and index
+  // do.
   async 'two-records'(db, changes) {
     const ops = [];
     for (const { key, value, revision } of changes.log) {
@@ -197,7 +198,8 @@ async function runLayout(name, keys) {
   };
 }
 
-// ------------------------------------------------------------------------------------------------ ordered index of a memtable
+// ------------------------------------------------------------------------------------------------ ordered index of a
+// memtable
 
 /** Sorted blocks of keys under one list of blocks: two binary searches and one short move an insert. */
 class BlockIndex {
