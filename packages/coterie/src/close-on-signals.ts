@@ -10,8 +10,8 @@ export interface CloseOnSignalsOptions {
 }
 
 /**
- * Closes things in the given order when the process is told to stop, once; then takes its handlers off and sends the signal again,
- * so that the exit code is the platform's.
+ * Closes things in the given order when the process is told to stop, once; then takes its handlers off and sends the
+ * signal again, so that the exit code is the platform's.
  *
  * A thing whose `close` takes a callback (an http server) is awaited by that callback.
  */

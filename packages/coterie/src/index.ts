@@ -1,5 +1,6 @@
 /**
- * Coterie: an embedded, in-process Raft key-value library for Node.js. The application's own processes form the cluster.
+ * Coterie: an embedded, in-process Raft key-value library for Node.js. The application's own processes form the
+ * cluster.
  *
  * @packageDocumentation
  * @example

@@ -1,7 +1,8 @@
 import type { EngineStream } from '@coterie/mvcc';
 
 /**
- * A value that changes and whose observers want the present one, not every one: a slow reader gets the latest, and nothing queues.
+ * A value that changes and whose observers want the present one, not every one: a slow reader gets the latest, and
+ * nothing queues.
  */
 export class LatestValue<T> {
   #value: T;

@@ -15,22 +15,25 @@ const silent: Logger = { debug: () => undefined, info: () => undefined, warn: ()
 /**
  * Opens a peer of a cluster in this process.
  *
- * Resolves when its data is open and it listens; it does not wait for others. Calls made before there is a leader wait for one.
+ * Resolves when its data is open and it listens; it does not wait for others. Calls made before there is a leader wait
+ * for one.
  *
- * @throws CoterieError ERR_INVALID_ARGUMENT before anything is touched; ERR_DATA_DIR_MISMATCH, ERR_DATA_DIR_IN_USE and ERR_LISTEN
- * before anything is written; ERR_CORRUPT and ERR_STORAGE
+ * @throws CoterieError ERR_INVALID_ARGUMENT before anything is touched; ERR_DATA_DIR_MISMATCH, ERR_DATA_DIR_IN_USE and
+ *   ERR_LISTEN before anything is written; ERR_CORRUPT and ERR_STORAGE
  */
 export async function openPeer(options: PeerOptions): Promise<Peer> {
-  const { engine, keepAlive, limits } = await openPeerEngine(options);
+  const open = await openPeerEngine(options);
   const closeTimeoutMs = options.closeTimeoutMs ?? 5000;
   return new PeerHandle({
     name: options.name,
-    engine,
-    limits,
+    engine: open.engine,
+    limits: open.limits,
     closeTimeoutMs,
-    initial: engine.status,
+    initial: open.engine.status,
     onHandlerError: (error) => options.logger?.error({ error: String(error) }, 'an onClose handler failed'),
-    keepAlive,
+    keepAlive: (on) => {
+      open.keepAlive(on);
+    },
   });
 }
 
@@ -66,9 +69,11 @@ export async function openPeerEngine(options: PeerOptions): Promise<OpenEngine> 
   });
   await engine.start();
   const keepAlive = (on: boolean): void => {
-    if (on) ownClock.ref();
-    else ownClock.unref();
-    if (transport instanceof WsTransport) on ? transport.ref() : transport.unref();
+    const held = transport instanceof WsTransport ? [ownClock, transport] : [ownClock];
+    for (const each of held) {
+      if (on) each.ref();
+      else each.unref();
+    }
   };
   return { engine, limits: limits.kv, keepAlive };
 }

@@ -1,4 +1,4 @@
-import { CoterieError } from '@coterie/errors';
+import type { CoterieError } from '@coterie/errors';
 import type { CallOptions, EndlessOptions, Kv } from '@coterie/mvcc';
 import type { MemberInfo, PeerDiagnostics, PeerStatus } from './engine/engine.js';
 
@@ -16,36 +16,41 @@ export interface Members {
 /**
  * A member of a cluster inside this process, and its key-value store.
  *
- * An open peer keeps the process alive (see `unref`). It installs no signal handler, and no fault of it throws out of a timer or emits
- * an unheard `'error'`: it shows in `status()`, in `closed` and in the error of the next call.
+ * An open peer keeps the process alive (see `unref`). It installs no signal handler, and no fault of it throws out of a
+ * timer or emits an unheard `'error'`: it shows in `status()`, in `closed` and in the error of the next call.
  */
-export interface Peer extends Kv<string, string>, AsyncDisposable {
+export interface Peer extends Kv, AsyncDisposable {
   readonly name: string;
   /**
-   * Resolves when a leader is known and this peer has applied what was committed when asked. Waits without end unless told.
+   * Resolves when a leader is known and this peer has applied what was committed when asked. Waits without end unless
+   * told.
    *
-   * @throws CoterieError ERR_NO_LEADER when the time is over, or at once when the survivors of a cluster have lost their quorum;
-   * ERR_INVALID_ARGUMENT when the other peers have another list
+   * @throws CoterieError ERR_NO_LEADER when the time is over, or at once when the survivors of a cluster have lost
+   *   their quorum; ERR_INVALID_ARGUMENT when the other peers have another list
    */
   ready(opts?: CallOptions): Promise<void>;
   /** Resolves, never rejects, when this peer has stopped serving: why. */
   readonly closed: Promise<PeerClosed>;
   /** The present state, without waiting. Indexes and revision may be one heartbeat old. */
   status(): PeerStatus;
-  /** The present state first, then the latest after each change; a slow reader skips. Ends when `signal` fires or the peer closes. */
+  /**
+   * The present state first, then the latest after each change; a slow reader skips. Ends when `signal` fires or the
+   * peer closes.
+   */
   statusChanges(opts?: EndlessOptions): AsyncIterableIterator<PeerStatus>;
   readonly members: Members;
   /**
    * Hands leadership to another voter, the furthest one unless `to` names it. Called on the leader.
    *
-   * @throws CoterieError ERR_NO_LEADER when this peer does not lead or nobody can take over, ERR_INVALID_ARGUMENT for an unknown name
+   * @throws CoterieError ERR_NO_LEADER when this peer does not lead or nobody can take over, ERR_INVALID_ARGUMENT for
+   *   an unknown name
    */
   transferLeadership(opts?: CallOptions & { to?: string | undefined }): Promise<void>;
   /** Figures for tests, benchmarks and support: state hash, syncs, writes under way. */
   diagnostics(opts?: CallOptions): Promise<PeerDiagnostics>;
   /**
-   * Runs what `onClose` registered, hands leadership over, stops. Never changes the membership. Resolves within `closeTimeoutMs`,
-   * always; nothing of the peer is left running. Idempotent.
+   * Runs what `onClose` registered, hands leadership over, stops. Never changes the membership. Resolves within
+   * `closeTimeoutMs`, always; nothing of the peer is left running. Idempotent.
    */
   close(): Promise<void>;
   /** Keeps the process alive again (the default). */

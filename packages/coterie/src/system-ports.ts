@@ -2,7 +2,8 @@ import type { Clock, Random, TurnScheduler, WallClock } from '@coterie/raft';
 import { randomInt } from 'node:crypto';
 
 /**
- * The machine's monotonic time and its timers. One for each peer, so that `unref` lets the process end over this peer's timers alone.
+ * The machine's monotonic time and its timers. One for each peer, so that `unref` lets the process end over this peer's
+ * timers alone.
  */
 export class SystemClock implements Clock {
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -36,8 +37,8 @@ export class SystemClock implements Clock {
 }
 
 /**
- * A turn begins in the check phase, right after the sockets of this loop iteration have been read: all of one iteration's messages
- * and calls share it.
+ * A turn begins in the check phase, right after the sockets of this loop iteration have been read: all of one
+ * iteration's messages and calls share it.
  */
 export const systemTurns: TurnScheduler = { defer: (fn) => void setImmediate(fn) };
 

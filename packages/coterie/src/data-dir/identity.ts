@@ -11,8 +11,8 @@ export interface Founder {
 /**
  * Who a data directory is. It changes only forward: a fresh incarnation, then a promise, then a membership.
  *
- * `uid` is the cluster's random number; two clusters of one name are told apart by it. The incarnation is drawn when the directory
- * is made, and is durable before the first word to others: a wiped disk is somebody new.
+ * `uid` is the cluster's random number; two clusters of one name are told apart by it. The incarnation is drawn when
+ * the directory is made, and is durable before the first word to others: a wiped disk is somebody new.
  */
 export interface Identity {
   readonly format: 1;

@@ -9,7 +9,9 @@ export interface DataDirLock {
 
 interface Holder {
   readonly pid: number;
-  /** When the process started, as the system counts it: a process id alone may have been given to somebody else since. */
+  /**
+   * When the process started, as the system counts it: a process id alone may have been given to somebody else since.
+   */
   readonly started: string;
 }
 
@@ -20,8 +22,8 @@ const openHere = ((globalThis as Record<symbol, unknown>)[registryKey] ??= new S
 /**
  * Takes a data directory for this process.
  *
- * The lock file names its holder; it is stale when no such process runs. LevelDB's own lock on the store stays the last line: this
- * one is looked at first because it can refuse without writing anything.
+ * The lock file names its holder; it is stale when no such process runs. LevelDB's own lock on the store stays the last
+ * line: this one is looked at first because it can refuse without writing anything.
  *
  * @throws CoterieError ERR_DATA_DIR_IN_USE
  */
@@ -50,7 +52,10 @@ export function checkUnlocked(dir: string): void {
   if (holder !== undefined && alive(holder)) throw inUse(real, holder.pid);
 }
 
-/** A fresh file by exclusive creation; a stale one is removed first. Bounded: whoever loses the race twice finds a living holder. */
+/**
+ * A fresh file by exclusive creation; a stale one is removed first. Bounded: whoever loses the race twice finds a
+ * living holder.
+ */
 function takeFile(file: string, dir: string): void {
   const mine: Holder = { pid: process.pid, started: startOf(process.pid) ?? '' };
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -78,7 +83,8 @@ function readHolder(file: string): Holder | undefined {
 
 function alive(holder: Holder): boolean {
   if (!Number.isSafeInteger(holder.pid) || holder.pid <= 0) return false;
-  // The same process id with nothing open here: left by an earlier process that had our number, or by ourselves and never released.
+  // The same process id with nothing open here: left by an earlier process that had our number, or by ourselves and
+  // never released.
   if (holder.pid === process.pid) return false;
   try {
     process.kill(holder.pid, 0);
@@ -89,7 +95,10 @@ function alive(holder: Holder): boolean {
   return started === undefined || holder.started === '' || started === holder.started;
 }
 
-/** Field 22 of /proc/PID/stat, start time in clock ticks since boot (proc(5)); undefined where there is no such file system. */
+/**
+ * Field 22 of /proc/PID/stat, start time in clock ticks since boot (proc(5)); undefined where there is no such file
+ * system.
+ */
 function startOf(pid: number): string | undefined {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -5,8 +5,8 @@ import { PortStorage } from './port-storage.js';
 import type { PeerStorage } from './storage.js';
 
 /**
- * A data directory in memory, for tests: the same log and store over a disk that is a few maps. It ends with its process, so a restart
- * is a wiped disk.
+ * A data directory in memory, for tests: the same log and store over a disk that is a few maps. It ends with its
+ * process, so a restart is a wiped disk.
  */
 export function memoryStorage(): PeerStorage {
   const later = (_ms: number, fn: () => void): void => systemTurns.defer(fn);

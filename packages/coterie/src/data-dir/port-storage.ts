@@ -54,7 +54,8 @@ export class PortStorage implements PeerStorage {
     if (!files.exists(dir)) return undefined;
     lock?.check(dir);
     if (files.exists(this.#path('IDENTITY'))) return decodeIdentity(files.readFile(this.#path('IDENTITY')));
-    // Without an identity nothing here is ours, unless it was lost: then what stands here must not be taken for an empty directory.
+    // Without an identity nothing here is ours, unless it was lost: then what stands here must not be taken for an
+    // empty directory.
     if (files.exists(this.#path('wal')) || files.exists(this.#path('store'))) {
       throw new CoterieError('ERR_CORRUPT', { message: `${dir} holds a log or a store and no IDENTITY` });
     }

@@ -6,6 +6,10 @@ import type { Identity } from './identity.js';
 export interface MemberLog extends LogStorage {
   /** Bytes given and not yet durable. */
   readonly backlogBytes: number;
+  /** There is no room for what comes after the segment in use. True well before the log itself needs it. */
+  readonly outOfSpace: boolean;
+  /** Gives up at once, for a disk that does not answer: what is not known to be durable fails. */
+  abandon(): void;
 }
 
 /**

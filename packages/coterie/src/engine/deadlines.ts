@@ -13,8 +13,8 @@ interface Waiting {
 }
 
 /**
- * Deadlines and signals of calls that wait. A timer of its own for every call would cost more than most calls; this one runs only
- * while something waits.
+ * Deadlines and signals of calls that wait. A timer of its own for every call would cost more than most calls; this one
+ * runs only while something waits.
  */
 export class Deadlines {
   readonly #clock: Clock;
@@ -44,7 +44,7 @@ export class Deadlines {
       }
       const timeoutMs = control.timeoutMs ?? defaultTimeoutMs;
       let settled = false;
-      let giveUp: (() => void) | undefined;
+      const held: { giveUp?: (() => void) | undefined } = {};
       const finish = (): boolean => {
         if (settled) return false;
         settled = true;
@@ -54,7 +54,7 @@ export class Deadlines {
       };
       const end = (error: CoterieError): void => {
         if (!finish()) return;
-        giveUp?.();
+        held.giveUp?.();
         reject(error);
       };
       const onAbort = (): void => end(aborted(what, signal!));
@@ -62,7 +62,7 @@ export class Deadlines {
         timeoutMs > 0 ? { deadlineMs: this.#clock.now() + timeoutMs, what, timeoutMs, end } : undefined;
       signal?.addEventListener('abort', onAbort, { once: true });
       if (waiting !== undefined) this.#add(waiting);
-      giveUp = begin(
+      held.giveUp = begin(
         (value) => {
           if (finish()) resolve(value);
         },

@@ -50,10 +50,14 @@ export interface StopReason {
 }
 
 /**
- * All that a peer asks of its engine. Data only, and nothing answers synchronously: the engine may live in another thread.
+ * All that a peer asks of its engine. Data only, and nothing answers synchronously: the engine may live in another
+ * thread.
  */
 export interface Engine extends KvEngine {
-  /** Resolves when a leader is known and what was committed when asked is applied here. @throws ERR_NO_LEADER, ERR_ABORTED, … */
+  /**
+   * Resolves when a leader is known and what was committed when asked is applied here.
+   * @throws ERR_NO_LEADER, ERR_ABORTED, …
+   */
   ready(request: null, control: CallControl): Promise<PeerStatus>;
   members(request: null, control: CallControl): Promise<readonly MemberInfo[]>;
   /** `to` is a name; left out: the voter that is furthest. Resolves when another one leads. */

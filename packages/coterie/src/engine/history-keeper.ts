@@ -12,8 +12,8 @@ export const defaultHistoryLimits: HistoryLimits = { revisions: 100_000, ms: 300
 const samplesMax = 600;
 
 /**
- * Chooses compact revisions: everything older than both bounds may go. It only proposes; the compact revision itself is replicated
- * state that moves by a log entry.
+ * Chooses compact revisions: everything older than both bounds may go. It only proposes; the compact revision itself is
+ * replicated state that moves by a log entry.
  */
 export class HistoryKeeper {
   readonly #limits: HistoryLimits;

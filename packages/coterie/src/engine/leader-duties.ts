@@ -4,8 +4,8 @@ import { HistoryKeeper, type HistoryLimits } from './history-keeper.js';
 import type { Replica } from './replica.js';
 
 /**
- * What a leader does for the cluster: it ends sessions without contact and lets old history go. Both are only proposed; apply decides
- * from the replicated state.
+ * What a leader does for the cluster: it ends sessions without contact and lets old history go. Both are only proposed;
+ * apply decides from the replicated state.
  */
 export class LeaderDuties {
   readonly #replica: Replica;

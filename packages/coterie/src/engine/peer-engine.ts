@@ -31,11 +31,10 @@ import { asCoterieError, noLeaderError, removedError } from './peer-errors.js';
 import { ReadGate, type Freshness } from './read-gate.js';
 import { Replica } from './replica.js';
 import { WaitingRoom } from './waiting-room.js';
+import { refuseOverload } from './write-gate.js';
 import { statusOf } from './status.js';
 import { handOver } from './hand-over.js';
 
-/** Log bytes that wait for the disk; beyond it writes are refused with ERR_OVERLOADED. */
-const logBacklogBytesMax = 32 << 20;
 /** How often enrolment asks round, and a leader looks after sessions and history. */
 const enrolMs = 200;
 const dutiesMs = 1000;
@@ -76,7 +75,8 @@ export class PeerEngine implements Engine {
   }
 
   /**
-   * Opens the data and listens; does not wait for others. Nothing is written before the directory's owner and the address were looked at.
+   * Opens the data and listens; does not wait for others. Nothing is written before the directory's owner and the
+   * address were looked at.
    *
    * @throws CoterieError ERR_DATA_DIR_IN_USE, ERR_DATA_DIR_MISMATCH, ERR_CORRUPT, ERR_STORAGE, ERR_LISTEN
    */
@@ -121,7 +121,7 @@ export class PeerEngine implements Engine {
     return this.#replica;
   }
 
-  // ---------------------------------------------------------------------------------------------------------- enrolment
+  // --------------------------------------------------------------------------------------------------------- enrolment
 
   #enrol(identity: Identity): void {
     const { ports, storage, logger } = this.#parts;
@@ -160,7 +160,8 @@ export class PeerEngine implements Engine {
       const founder = identity.founders!.some((f) => f.incarnation === identity.incarnation);
       if (founder) await Replica.found(storage, identity);
       else await Replica.begin(storage, identity);
-      // Only now, when the log is there: a crash before this line begins the enrolment again, one after it finds a whole member.
+      // Only now, when the log is there: a crash before this line begins the enrolment again, one after it finds a
+      // whole member.
       storage.saveIdentity(identity);
       this.#stopTimers();
       this.#enrolment = undefined;
@@ -170,7 +171,7 @@ export class PeerEngine implements Engine {
     }
   }
 
-  // -------------------------------------------------------------------------------------------------------------- member
+  // ------------------------------------------------------------------------------------------------------------ member
 
   async #run(identity: Identity): Promise<void> {
     const { ports, storage, options, limits, requestTimeoutMs } = this.#parts;
@@ -235,17 +236,12 @@ export class PeerEngine implements Engine {
     if (shown.commitIndex !== node.commitIndex || shown.appliedIndex !== node.appliedIndex) this.#publish();
   }
 
-  // --------------------------------------------------------------------------------------------------------------- calls
+  // ------------------------------------------------------------------------------------------------------------- calls
 
   async write(request: WriteRequest, control: CallControl): Promise<WriteResult> {
     const replica = this.#replica ?? (await this.#running('a write', control, 'not-applied'));
     if (this.#error !== undefined) throw this.#refusal('not-applied');
-    if (replica.machine.overloaded || replica.node.overloaded || replica.log.backlogBytes > logBacklogBytesMax) {
-      throw new CoterieError('ERR_OVERLOADED', {
-        message: 'the disk or the store does not keep up',
-        outcome: 'not-applied',
-      });
-    }
+    refuseOverload(replica);
     return replica.proposer.write(request, control);
   }
 
@@ -366,7 +362,7 @@ export class PeerEngine implements Engine {
     });
   }
 
-  // -------------------------------------------------------------------------------------------------------------- status
+  // ------------------------------------------------------------------------------------------------------------ status
 
   #makeStatus(): PeerStatus {
     return statusOf(this.#parts.name, this.#state, this.#hadLeader, this.#replica, this.#members);
@@ -376,7 +372,7 @@ export class PeerEngine implements Engine {
     this.#status.set(this.#makeStatus());
   }
 
-  // ---------------------------------------------------------------------------------------------------------------- end
+  // --------------------------------------------------------------------------------------------------------------- end
 
   /** Nothing of ours may throw out of a timer into the application. */
   #guard(work: () => void): void {
@@ -428,6 +424,8 @@ export class PeerEngine implements Engine {
     this.#callers.fail(this.#error);
     const closing = Promise.allSettled([this.#replica?.close(closed), this.#transport.close()]);
     await this.#deadlines.within(closing, limitMs / 2);
+    // Nothing more where everything ended; a disk that does not answer is given up.
+    this.#replica?.log.abandon();
     this.#parts.storage.release();
     this.#state = 'closed';
     this.#publish();

@@ -22,7 +22,8 @@ const ownNames = ['historyRevisions', 'historyMs', 'checkpointBytes'] as const;
 /**
  * Sorts `limits` of the peer's options to the parts that keep them. `docs/limits.md` has each.
  *
- * @throws CoterieError ERR_INVALID_ARGUMENT for a name that there is not: a limit that is misspelt must not be a limit that is off
+ * @throws CoterieError ERR_INVALID_ARGUMENT for a name that there is not: a limit that is misspelt must not be a limit
+ *   that is off
  */
 export function sortLimits(
   given: Readonly<Record<string, number | undefined>> | undefined,

@@ -36,7 +36,8 @@ export interface ReplicaParts {
 }
 
 /**
- * One member's copy of the state and what keeps it: log, store, state machine, raft node, and the session of this process's writes.
+ * One member's copy of the state and what keeps it: log, store, state machine, raft node, and the session of this
+ * process's writes.
  */
 export class Replica {
   readonly log: MemberLog;

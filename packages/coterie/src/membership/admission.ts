@@ -17,7 +17,10 @@ export interface AdmissionHost {
   removed(): void;
 }
 
-/** A learner this close to the commit index is promoted (etcd asks for 90 % of the leader's log; a bound in entries says more). */
+/**
+ * A learner this close to the commit index is promoted (etcd asks for 90 % of the leader's log; a bound in entries says
+ * more).
+ */
 const caughtUpEntries = 1000;
 
 /** A member without a leader asks the others so seldom, in heartbeats. */
@@ -26,8 +29,8 @@ const askEveryTicks = 10;
 /**
  * A member's side of enrolment: it tells the newcomers who it is, and the leader lets them in.
  *
- * A wiped disk joins as a new learner and, once it has caught up, one joint change makes it a voter and removes the id that its name
- * had before: the quorum never counts a member that has forgotten what it voted.
+ * A wiped disk joins as a new learner and, once it has caught up, one joint change makes it a voter and removes the id
+ * that its name had before: the quorum never counts a member that has forgotten what it voted.
  */
 export class Admission {
   readonly #host: AdmissionHost;
@@ -101,7 +104,10 @@ export class Admission {
     this.#host.change({ transition: 'auto', steps: [{ op: 'addLearner', id: 0 }] }, [record]);
   }
 
-  /** While the earlier owner of a name still answers, a newcomer of that name is a mistake of configuration; it may also just have died. */
+  /**
+   * While the earlier owner of a name still answers, a newcomer of that name is a mistake of configuration; it may also
+   * just have died.
+   */
   #someoneAlive(name: string, status: CoreStatus): boolean {
     const ids = new Set(
       this.#host
@@ -130,7 +136,7 @@ export class Admission {
     }
   }
 
-  // --------------------------------------------------------------------------------------------------------------- removed
+  // ----------------------------------------------------------------------------------------------------------- removed
 
   #askWhetherRemoved(): void {
     for (const link of this.#host.directory.others)

@@ -11,7 +11,10 @@ export interface EnrolmentHost {
   now(): number;
   persist(identity: Identity): void;
   send(link: NodeId, bytes: Uint8Array): void;
-  /** This directory is a member from here on: the log may be made (with the founding entries, if it founded) and raft may start. */
+  /**
+   * This directory is a member from here on: the log may be made (with the founding entries, if it founded) and raft
+   * may start.
+   */
   enrolled(identity: Identity): void;
   /** Something only a person can mend. Said once per text. */
   problem(error: CoterieError): void;
@@ -25,11 +28,12 @@ const freshMs = 3000;
 /**
  * How an empty data directory becomes a member of a static list (the first name founds, others are bound by promises).
  *
- * Why there is never a second cluster: only the first name of the sorted list may found, and only once *every* listed peer has durably
- * promised this very cluster; a peer holds one promise at a time and, once a member, gives none. So if a founder has founded, some of
- * its peers either still hold its promise (and tell who the founders are) or are members (and say so), and whoever is empty joins
- * them. If a founder lost its disk before any other peer became a member, nothing was ever committed (it is a minority alone), and a
- * new promise to its new incarnation takes the old one's place everywhere, or nowhere: one member that refuses stops it.
+ * Why there is never a second cluster: only the first name of the sorted list may found, and only once *every* listed
+ * peer has durably promised this very cluster; a peer holds one promise at a time and, once a member, gives none. So if
+ * a founder has founded, some of its peers either still hold its promise (and tell who the founders are) or are members
+ * (and say so), and whoever is empty joins them. If a founder lost its disk before any other peer became a member,
+ * nothing was ever committed (it is a minority alone), and a new promise to its new incarnation takes the old one's
+ * place everywhere, or nowhere: one member that refuses stops it.
  */
 export class Enrolment {
   readonly #host: EnrolmentHost;
@@ -106,7 +110,7 @@ export class Enrolment {
     return undefined;
   }
 
-  // ------------------------------------------------------------------------------------------------------------- founding
+  // ---------------------------------------------------------------------------------------------------------- founding
 
   /** The first name only. */
   #found(): void {
@@ -137,13 +141,14 @@ export class Enrolment {
     this.#say(link, { ...this.#me(), type: 'iam', url: this.#url });
   }
 
-  // -------------------------------------------------------------------------------------------------------------- joining
+  // ----------------------------------------------------------------------------------------------------------- joining
 
   #approach(member: Answer): void {
     const founders = member.founders ?? [];
     const { name, incarnation, uid } = this.#identity;
     const place = founders.findIndex((f) => f.name === name && f.incarnation === incarnation);
-    // Only into the cluster of the present promise: a late word of a founder whose disk is gone must not undo a newer promise.
+    // Only into the cluster of the present promise: a late word of a founder whose disk is gone must not undo a newer
+    // promise.
     if (place >= 0 && uid === member.uid) {
       this.#enrol({ ...this.#identity, memberId: place + 1, founders });
       return;
@@ -160,8 +165,8 @@ export class Enrolment {
   }
 
   /**
-   * When every listed peer has answered and the members that still have their disks are no majority, no leader can come by itself.
-   * Nothing is bootstrapped then: what the lost majority had acknowledged may be in the disks that remain.
+   * When every listed peer has answered and the members that still have their disks are no majority, no leader can come
+   * by itself. Nothing is bootstrapped then: what the lost majority had acknowledged may be in the disks that remain.
    */
   #checkQuorum(member: Answer): void {
     const voters = (member.members ?? []).filter((m) => m.voter);
@@ -179,7 +184,7 @@ export class Enrolment {
     );
   }
 
-  // --------------------------------------------------------------------------------------------------------------- shared
+  // ------------------------------------------------------------------------------------------------------------ shared
 
   #become(identity: Identity): void {
     this.#host.persist(identity);

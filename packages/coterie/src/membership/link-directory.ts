@@ -3,9 +3,10 @@ import type { NodeId, TransportPeer } from '@coterie/raft';
 /**
  * Names, links and members.
  *
- * A transport knows links: one for each name of the static list, numbered in sorted order, the same on every peer, and known before
- * anybody has a member id. Raft knows members, whose ids are never reused; the link of a member is that of its name. So a wiped disk
- * speaks over the link of its name under a new id, and what was meant for the old id finds nobody.
+ * A transport knows links: one for each name of the static list, numbered in sorted order, the same on every peer, and
+ * known before anybody has a member id. Raft knows members, whose ids are never reused; the link of a member is that of
+ * its name. So a wiped disk speaks over the link of its name under a new id, and what was meant for the old id finds
+ * nobody.
  */
 export class LinkDirectory {
   readonly links: readonly TransportPeer[];
@@ -66,13 +67,17 @@ export class LinkDirectory {
     return undefined;
   }
 
-  /** Whether a message that claims to be from a member may come over this link; a member not yet known is remembered by its link. */
+  /**
+   * Whether a message that claims to be from a member may come over this link; a member not yet known is remembered by
+   * its link.
+   */
   admits(link: NodeId, member: NodeId): boolean {
     const name = this.nameOfLink(link);
     if (name === undefined) return false;
     const known = this.nameOfMember(member);
     if (known !== undefined) return known === name;
-    // Bounded: a peer with a configuration knows its members, and one without hears only from the few that fill its log.
+    // Bounded: a peer with a configuration knows its members, and one without hears only from the few that fill its
+    // log.
     if (this.#heard.size >= 64) return false;
     this.#heard.set(member, name);
     return true;

@@ -12,8 +12,8 @@ export interface SeenChange {
 /**
  * What must hold at every step: one leader a term, one chain of states.
  *
- * The chain covers index, term and effects of everything applied, so two members that agree on it at an index have applied the same
- * log up to there: log matching and state machine safety in one comparison.
+ * The chain covers index, term and effects of everything applied, so two members that agree on it at an index have
+ * applied the same log up to there: log matching and state machine safety in one comparison.
  */
 export class SafetyChecks {
   readonly #leaders = new Map<number, string>();
@@ -36,7 +36,8 @@ export class SafetyChecks {
   #onRole(member: SimMember, event: RaftEvent & { type: 'role' }): void {
     // A wiped disk is another member.
     const who = `${member.name}#${member.machine.incarnation}`;
-    // Within one process: a term that was not synced before a crash may be forgotten with everything that was not said in it.
+    // Within one process: a term that was not synced before a crash may be forgotten with everything that was not said
+    // in it.
     const before = this.#terms.get(member) ?? 0;
     if (event.term < before) this.#report(`${member.name} went back from term ${before} to ${event.term}`);
     this.#terms.set(member, event.term);
@@ -110,7 +111,10 @@ function checkOnce(history: ClientHistory, changes: readonly SeenChange[], repor
   }
 }
 
-/** Every acknowledged addition of one counted once: totals are distinct, and the last lies between the certain and the possible. */
+/**
+ * Every acknowledged addition of one counted once: totals are distinct, and the last lies between the certain and the
+ * possible.
+ */
 function checkCounters(
   history: ClientHistory,
   changes: readonly SeenChange[],

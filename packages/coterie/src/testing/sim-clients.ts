@@ -68,7 +68,8 @@ export class SimClient {
 
   async #put(member: SimMember, startMs: number): Promise<void> {
     const key = this.#random.pick(keys);
-    // Unique, so that whatever is found later says who wrote it; sometimes large, so that segments and checkpoints turn over.
+    // Unique, so that whatever is found later says who wrote it; sometimes large, so that segments and checkpoints turn
+    // over.
     const value = `${this.#name}.${this.#sequence++}${'.'.repeat(this.#random.nextInt(this.#random.chance(0.1) ? 2000 : 60))}`;
     const write: ClientWrite = { key, value, kind: 'put', startMs, state: 'open' };
     await this.#write(member, write, { kind: 'put', key, value: Buffer.from(value), prev: false });

@@ -30,8 +30,10 @@ export class SimMember {
     this.machine = machine;
     const dead = (): boolean => this.#dead;
     const { clock, turns } = world.time.process(dead);
-    const { storage, abandon } = simStorage(machine, { turns, time: world.time, dead, limits: world.limits });
-    this.#abandonDisks = abandon;
+    const disks = simStorage(machine, { turns, time: world.time, dead, limits: world.limits });
+    this.#abandonDisks = () => {
+      disks.abandon();
+    };
     this.#transport = world.network.transport();
     this.engine = new PeerEngine({
       name,
@@ -39,7 +41,7 @@ export class SimMember {
       url: world.peers[name]!,
       peers: world.peers,
       ports: { clock, turns, random: world.random, wall: { wallMs: () => 1_800_000_000_000 + world.time.now } },
-      storage,
+      storage: disks.storage,
       transport: this.#transport,
       options: completeNodeOptions({}),
       limits: {},

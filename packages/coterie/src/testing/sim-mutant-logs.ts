@@ -10,6 +10,12 @@ class PassingLog implements MemberLog {
   get backlogBytes(): number {
     return this.inner.backlogBytes;
   }
+  get outOfSpace(): boolean {
+    return this.inner.outOfSpace;
+  }
+  abandon(): void {
+    this.inner.abandon();
+  }
   load(): LoadedLog {
     return this.inner.load();
   }

@@ -1,6 +1,6 @@
 /**
- * Deliberate faults that the simulator must find: a net that catches nothing known cannot be trusted with the unknown. They live in the
- * simulated machines, never in what is shipped.
+ * Deliberate faults that the simulator must find: a net that catches nothing known cannot be trusted with the unknown.
+ * They live in the simulated machines, never in what is shipped.
  *
  * - `ack-before-sync`: the log says that a batch is durable as soon as it has been handed over.
  * - `no-redo`: after a restart the log hides its last entry.

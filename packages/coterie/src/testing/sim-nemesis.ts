@@ -2,8 +2,8 @@ import type { SeededRandom } from '@coterie/raft/testing';
 import type { SimWorld } from './sim-world.js';
 
 /**
- * What goes wrong, and when. Every strength is drawn from the seed, and "not at all" is drawn often: a fault that is always there hides
- * what only happens without it (swarm testing).
+ * What goes wrong, and when. Every strength is drawn from the seed, and "not at all" is drawn often: a fault that is
+ * always there hides what only happens without it (swarm testing).
  */
 export class SimNemesis {
   readonly #world: SimWorld;
@@ -67,8 +67,8 @@ export class SimNemesis {
   }
 
   /**
-   * The power of the whole room, after the disks have begun to stall: the one fault in which what was acknowledged lives on synced
-   * disks alone.
+   * The power of the whole room, after the disks have begun to stall: the one fault in which what was acknowledged
+   * lives on synced disks alone.
    */
   #blackout(): void {
     const { machines, time } = this.#world;
@@ -84,7 +84,10 @@ export class SimNemesis {
     });
   }
 
-  /** A disk is lost for good. One at a time, and only while everybody else has what was acknowledged: a majority must keep it. */
+  /**
+   * A disk is lost for good. One at a time, and only while everybody else has what was acknowledged: a majority must
+   * keep it.
+   */
   #wipe(): void {
     const { alive, names } = this.#world;
     if (alive.length < names.length) return;

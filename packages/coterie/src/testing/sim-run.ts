@@ -28,14 +28,17 @@ export interface SimOptions {
   readonly mutant?: Mutant | undefined;
 }
 
-/** How long a healed cluster may take until it serves everywhere: many election timeouts, and the disks at their slowest. */
+/**
+ * How long a healed cluster may take until it serves everywhere: many election timeouts, and the disks at their
+ * slowest.
+ */
 const convergeMs = 60_000;
 
 /**
  * One seed: a cluster under load and faults, then without faults, then the checks.
  *
- * First safety, while everything that can go wrong does; then liveness: faults stop, everybody is started again, and the cluster must
- * come together and serve; then the history of the clients is held against what the cluster kept.
+ * First safety, while everything that can go wrong does; then liveness: faults stop, everybody is started again, and
+ * the cluster must come together and serve; then the history of the clients is held against what the cluster kept.
  */
 export async function runSeed(seed: number, options: SimOptions = {}): Promise<SimReport> {
   const world = new SimWorld(seed, options.members ?? 3, options.mutant);
@@ -110,7 +113,9 @@ function keepActing(world: SimWorld, client: SimClient, untilMs: number): void {
   again();
 }
 
-/** Everybody is back, nothing is cut: the cluster must come together, take a write at every member and hold one state. */
+/**
+ * Everybody is back, nothing is cut: the cluster must come together, take a write at every member and hold one state.
+ */
 async function converge(world: SimWorld): Promise<readonly SeenChange[]> {
   if (world.problems.length > 0) return [];
   const settle = async (what: string, condition: () => boolean): Promise<boolean> => {

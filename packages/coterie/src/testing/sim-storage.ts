@@ -82,7 +82,10 @@ interface Process {
   readonly limits: { readonly checkpointBytes: number; readonly segmentBytes: number };
 }
 
-/** What one process sees of its machine's disks: the code of production over simulated files, and nothing once the process is dead. */
+/**
+ * What one process sees of its machine's disks: the code of production over simulated files, and nothing once the
+ * process is dead.
+ */
 export function simStorage(machine: SimMachine, process: Process): { readonly storage: PeerStorage; abandon(): void } {
   const { time, turns, dead, limits } = process;
   const runners: InlineWalRunner[] = [];

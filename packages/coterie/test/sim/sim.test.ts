@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { mutants, runSeed } from '../../src/testing/index.js';
 
-// Seeds that have found each mutant; the search goes on from there, since any change of the code moves what a seed does.
+// Seeds that have found each mutant; the search goes on from there, since any change of the code moves what a seed
+// does.
 const firstSeeds: Readonly<Record<(typeof mutants)[number], number>> = { 'ack-before-sync': 1, 'no-redo': 1 };
 const seedsMax = 60;
 

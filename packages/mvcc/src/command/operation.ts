@@ -1,10 +1,14 @@
 import type { BinaryKey, KeyRange } from '../store/types.js';
 
-/** Operations as data: what crosses the engine boundary and is encoded into commands. Structured-cloneable throughout. */
+/**
+ * Operations as data: what crosses the engine boundary and is encoded into commands. Structured-cloneable throughout.
+ */
 
 export type CompareSign = '==' | '!=' | '<' | '<=' | '>' | '>=';
 
-/** Holds when every key of the range satisfies it; an empty range behaves like one missing key (all zeros, no value). */
+/**
+ * Holds when every key of the range satisfies it; an empty range behaves like one missing key (all zeros, no value).
+ */
 export type Comparison =
   | { readonly target: 'value'; readonly range: KeyRange; readonly sign: CompareSign; readonly operand: Uint8Array }
   | {

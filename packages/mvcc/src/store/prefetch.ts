@@ -53,7 +53,7 @@ export class Prefetch {
     const keys = wanted.keys.filter((key) => this.#layers.peek(key) === 'on-disk');
     const ranges = wanted.ranges.filter(({ range, limit }) => this.scan(range, limit) === undefined);
     if (keys.length === 0 && ranges.length === 0) return true;
-    this.#load(keys, ranges).then(ready).catch(this.#failed);
+    this.#load(keys, ranges, wanted).then(ready).catch(this.#failed);
     return false;
   }
 
@@ -73,7 +73,9 @@ export class Prefetch {
     return loaded.coveredTo === undefined ? found : undefined;
   }
 
-  async #load(keys: readonly BinaryKey[], ranges: Wanted['ranges']): Promise<void> {
+  async #load(keys: readonly BinaryKey[], ranges: Wanted['ranges'], wanted: Wanted): Promise<void> {
+    // Of one entry everything must be there at once: if one of its ranges drove another out, it would never be ready.
+    const needed = new Set(wanted.ranges.map(({ range }) => rangeId(range)));
     const image = this.#layers.image;
     image.hold();
     try {
@@ -88,21 +90,21 @@ export class Prefetch {
       }
       let bytes = 0;
       for (const { range, limit } of ranges) {
-        // What does not fit is asked for again by the scan that misses it, when earlier ranges have been used.
+        // The rest is asked for again right away; in between, a checkpoint may have made all of this outdated.
         if (bytes > this.#limits.prefetchBytes) break;
-        bytes += await this.#loadRange(image, range, limit);
+        bytes += await this.#loadRange(image, range, limit, needed);
       }
     } finally {
       image.release();
     }
   }
 
-  async #loadRange(image: DiskImage, range: KeyRange, limit: number): Promise<number> {
+  async #loadRange(image: DiskImage, range: KeyRange, limit: number, needed: ReadonlySet<string>): Promise<number> {
     const from = this.#skip(image, range.start);
     const cursor = image.iterate({ ...range, start: from }, false, this.#limits.sliceBytes);
     try {
       const loaded = await this.#collect(image, cursor, range, limit);
-      this.#keep(rangeId(range), loaded);
+      this.#keep(rangeId(range), loaded, needed);
       return loaded.bytes;
     } finally {
       cursor.close();
@@ -132,15 +134,14 @@ export class Prefetch {
     }
   }
 
-  #keep(id: string, loaded: LoadedRange): void {
+  #keep(id: string, loaded: LoadedRange, needed: ReadonlySet<string>): void {
     if (loaded.image !== this.#layers.image) return;
     this.#drop(id);
     this.#ranges.set(id, loaded);
     this.#bytes += loaded.bytes;
     for (const [oldest, { image }] of this.#ranges) {
       const outdated = image !== loaded.image;
-      if (oldest === id || (!outdated && this.#bytes <= this.#limits.prefetchBytes)) break;
-      this.#drop(oldest);
+      if (outdated || (this.#bytes > this.#limits.prefetchBytes && !needed.has(oldest))) this.#drop(oldest);
     }
   }
 

@@ -12,7 +12,8 @@ const noCommands: readonly Uint8Array[] = [];
 /**
  * Hands committed entries to the state machine, one after the other, in order.
  *
- * An entry whose keys are still being loaded stops the queue, never the event loop; what is committed meanwhile queues up behind it.
+ * An entry whose keys are still being loaded stops the queue, never the event loop; what is committed meanwhile queues
+ * up behind it.
  */
 export class Applier {
   readonly #core: RaftCore;

@@ -5,7 +5,8 @@ import type { Clock } from '../ports/clock.js';
 const leastMs = 5;
 
 /**
- * A campaign a moment from now. The moment is drawn, so that two followers that noticed together seldom ask for votes together.
+ * A campaign a moment from now. The moment is drawn, so that two followers that noticed together seldom ask for votes
+ * together.
  */
 export class EarlyCampaign {
   readonly #clock: Clock;

@@ -1,10 +1,11 @@
 import { CoterieError } from '@coterie/errors';
 
 /**
- * The data of one normal entry: all commands that a leader gathered in one turn of its event loop, with the turn's stamp.
+ * The data of one normal entry: all commands that a leader gathered in one turn of its event loop, with the turn's
+ * stamp.
  *
- * Layout, little-endian: u8 version, f64 stampMs, f64 wallMs, u32 count, then count times u32 length and the bytes. The commands of
- * a decoded batch are views into the entry's data, so nothing is copied between the wire and apply.
+ * Layout, little-endian: u8 version, f64 stampMs, f64 wallMs, u32 count, then count times u32 length and the bytes. The
+ * commands of a decoded batch are views into the entry's data, so nothing is copied between the wire and apply.
  */
 export interface EntryBatch {
   readonly stampMs: number;

@@ -8,7 +8,8 @@ interface Checkpoint {
 }
 
 /**
- * Lets the log go behind the *previous* checkpoint: if the newest one turns out damaged, the older one and the log still make the state.
+ * Lets the log go behind the *previous* checkpoint: if the newest one turns out damaged, the older one and the log
+ * still make the state.
  */
 export class LogRelease {
   readonly #core: RaftCore;
@@ -17,7 +18,10 @@ export class LogRelease {
   #previous: Checkpoint | undefined;
   #last: Checkpoint | undefined;
 
-  /** @param heldFrom where a snapshot on its way to a member begins: without the log behind it that member would need another one */
+  /**
+   * @param heldFrom where a snapshot on its way to a member begins: without the log behind it that member would need
+   *   another one
+   */
   constructor(core: RaftCore, storage: LogStorage, heldFrom: () => Index | undefined) {
     this.#core = core;
     this.#storage = storage;

@@ -1,10 +1,11 @@
 import type { Clock } from '../ports/clock.js';
 
 /**
- * The stamps of a leader: the log time that stood when the first entry of its term was applied, plus the monotonic time since.
+ * The stamps of a leader: the log time that stood when the first entry of its term was applied, plus the monotonic time
+ * since.
  *
- * So log time never goes back (a new leader starts where the applied log stands), needs no agreement between clocks, and stands
- * still while there is no leader: nothing expires during an outage.
+ * So log time never goes back (a new leader starts where the applied log stands), needs no agreement between clocks,
+ * and stands still while there is no leader: nothing expires during an outage.
  */
 export class LogTime {
   readonly #clock: Clock;

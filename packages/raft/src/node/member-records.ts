@@ -10,14 +10,16 @@ export function encodeMemberContext(records: readonly (Uint8Array | undefined)[]
 }
 
 /**
- * A step with id 0 adds a member whose id is the index of this very entry: ids grow and are never used twice, because indexes are
- * not (a wiped member that came back under its old id could vote twice in a term).
+ * A step with id 0 adds a member whose id is the index of this very entry: ids grow and are never used twice, because
+ * indexes are not (a wiped member that came back under its old id could vote twice in a term).
  */
 export function resolveIds(change: ConfChange, index: number): ConfChange {
   return { transition: change.transition, steps: change.steps.map((s) => (s.id === 0 ? { op: s.op, id: index } : s)) };
 }
 
-/** The members' records after a change: added ones with their record, and nobody who is in no half of the configuration. */
+/**
+ * The members' records after a change: added ones with their record, and nobody who is in no half of the configuration.
+ */
 export function nextMembers(
   members: readonly MemberRecord[],
   change: ConfChange,

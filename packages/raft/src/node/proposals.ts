@@ -9,7 +9,8 @@ export interface BatchLimits {
 /**
  * Commands that wait for the end of the turn, own and forwarded ones, in the order in which they came.
  *
- * Bounded by bytes: beyond the bound nothing more is taken, and whoever submitted sends again later (the session keeps order).
+ * Bounded by bytes: beyond the bound nothing more is taken, and whoever submitted sends again later (the session keeps
+ * order).
  */
 export class ProposalQueue {
   readonly #limits: BatchLimits;

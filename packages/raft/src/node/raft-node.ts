@@ -24,8 +24,8 @@ import { Ticker } from './ticker.js';
 const passesMax = 1000;
 
 /**
- * The driver of one member: turns events (messages, ticks, commands, finished syncs) into steps of the core, and what the core wants
- * done into calls of the transport, the log and the state machine.
+ * The driver of one member: turns events (messages, ticks, commands, finished syncs) into steps of the core, and what
+ * the core wants done into calls of the transport, the log and the state machine.
  *
  * Nothing here waits: everything asynchronous comes back as a callback, so that a simulator owns every interleaving.
  */
@@ -94,13 +94,14 @@ export class RaftNode {
     parts.turns.defer(() => this.#event(() => undefined));
   }
 
-  // ------------------------------------------------------------------------------------------------------------- commands
+  // ---------------------------------------------------------------------------------------------------------- commands
 
   /**
    * Takes commands for the log. The leader puts everything of this turn into one entry; a follower forwards it.
    *
-   * Best effort: a command that was taken may still be lost with a connection or a leader. Whoever submits tells retries apart by
-   * what is in the command (a session and its sequence), and sees the outcome when its own replica applies it.
+   * Best effort: a command that was taken may still be lost with a connection or a leader. Whoever submits tells
+   * retries apart by what is in the command (a session and its sequence), and sees the outcome when its own replica
+   * applies it.
    *
    * @returns false when nobody could take them now (no leader, or the queue is full)
    */
@@ -111,7 +112,9 @@ export class RaftNode {
     return true;
   }
 
-  /** Commands that another member forwarded. Dropped where this member does not lead: the sender asks the next leader. */
+  /**
+   * Commands that another member forwarded. Dropped where this member does not lead: the sender asks the next leader.
+   */
   receiveForwarded(bytes: Uint8Array): void {
     if (this.#stopped || !this.#core.isLeader) return;
     let commands: readonly Uint8Array[];
@@ -123,7 +126,10 @@ export class RaftNode {
     if (this.#proposals.push(commands)) this.#scheduleTurn();
   }
 
-  /** Waits until a read of the own state machine is linearizable. `settle` is called once, never from inside this call's own turn. */
+  /**
+   * Waits until a read of the own state machine is linearizable. `settle` is called once, never from inside this call's
+   * own turn.
+   */
   read(waiter: ReadWaiter): void {
     if (this.#stopped) {
       waiter.settle(new CoterieError('ERR_CLOSED', { message: 'the member has stopped' }), 0);
@@ -134,7 +140,8 @@ export class RaftNode {
   }
 
   /**
-   * Proposes a membership change; it takes effect when it is applied. A step with id 0 adds a member under the index of the entry.
+   * Proposes a membership change; it takes effect when it is applied. A step with id 0 adds a member under the index of
+   * the entry.
    *
    * @param records for each step the record of the member that it adds
    */
@@ -146,7 +153,10 @@ export class RaftNode {
     return result;
   }
 
-  /** Hands leadership to a voter; it first catches up. @returns false when this member does not lead or `to` is no voter */
+  /**
+   * Hands leadership to a voter; it first catches up.
+   * @returns false when this member does not lead or `to` is no voter
+   */
   transferLeadership(to: NodeId): boolean {
     let taken = false;
     this.#event(() => {
@@ -155,7 +165,7 @@ export class RaftNode {
     return taken;
   }
 
-  // -------------------------------------------------------------------------------------------------------------- network
+  // ----------------------------------------------------------------------------------------------------------- network
 
   receive(messages: readonly Message[]): void {
     this.#event(() => {
@@ -168,8 +178,9 @@ export class RaftNode {
   }
 
   /**
-   * A member cannot be reached. When it is our leader, its process is likely gone: forget it and ask for votes after a short jitter
-   * instead of waiting out the election timeout. Pre-vote keeps that safe: whoever still hears the leader refuses.
+   * A member cannot be reached. When it is our leader, its process is likely gone: forget it and ask for votes after a
+   * short jitter instead of waiting out the election timeout. Pre-vote keeps that safe: whoever still hears the leader
+   * refuses.
    */
   unreachable(id: NodeId, reason?: UnreachableReason): void {
     this.#event(() => {
@@ -182,7 +193,7 @@ export class RaftNode {
     });
   }
 
-  // --------------------------------------------------------------------------------------------------------------- status
+  // ------------------------------------------------------------------------------------------------------------ status
 
   status(): CoreStatus {
     return this.#core.status();
@@ -223,8 +234,8 @@ export class RaftNode {
   }
 
   /**
-   * Stops at once: no tick, no message, no callback after it. Reads that wait are refused. The parts (storage, machine, transport)
-   * are the caller's to close.
+   * Stops at once: no tick, no message, no callback after it. Reads that wait are refused. The parts (storage, machine,
+   * transport) are the caller's to close.
    */
   stop(): void {
     if (this.#stopped) return;
@@ -237,7 +248,7 @@ export class RaftNode {
     this.#reads.fail(new CoterieError('ERR_CLOSED', { message: 'the member has stopped' }));
   }
 
-  // ------------------------------------------------------------------------------------------------------------ the turn
+  // ---------------------------------------------------------------------------------------------------------- the turn
 
   #scheduleTurn(): void {
     if (this.#turnWaiting) return;
@@ -259,7 +270,10 @@ export class RaftNode {
     }
   }
 
-  /** What gathered during the turn: one entry of all commands on a leader, one frame to the leader elsewhere; one read round. */
+  /**
+   * What gathered during the turn: one entry of all commands on a leader, one frame to the leader elsewhere; one read
+   * round.
+   */
   #flushTurn(): void {
     if (this.#core.isLeader) this.#proposeBatch();
     else this.#forwardBatch();
@@ -343,15 +357,15 @@ export class RaftNode {
   #roleChanged(soft: { readonly leader: NodeId; readonly role: Role; readonly term: number }): void {
     this.#logTime.end();
     if (soft.leader !== 0) this.#campaign.cancel();
-    // Waiting commands were meant for another leader, or for nobody. Their sessions send them again in order; forwarding a part of
-    // them now could only let later ones overtake earlier ones.
+    // Waiting commands were meant for another leader, or for nobody. Their sessions send them again in order;
+    // forwarding a part of them now could only let later ones overtake earlier ones.
     this.#proposals.clear();
     this.#reads.retry(Infinity);
     if (this.#reads.gathering > 0) this.#scheduleTurn();
     this.#parts.observer({ type: 'role', ...soft });
   }
 
-  // ----------------------------------------------------------------------------------------------------------------- log
+  // --------------------------------------------------------------------------------------------------------------- log
 
   #append(batch: AppendBatch): void {
     this.#appendStarted.push(this.#parts.clock.now());
@@ -394,15 +408,15 @@ export class RaftNode {
     });
   }
 
-  // --------------------------------------------------------------------------------------------------------------- ticks
+  // ------------------------------------------------------------------------------------------------------------- ticks
 
   #onTick(): void {
     this.#tick++;
     this.#reads.sweep();
     this.#snapshots.sweep();
     if (this.#diskStalled()) {
-      // A leader that cannot write must not hold the cluster with its heartbeats (etcd issue 13527), and a member that cannot write
-      // is no candidate: its clock stands still until the disk is back.
+      // A leader that cannot write must not hold the cluster with its heartbeats (etcd issue 13527), and a member that
+      // cannot write is no candidate: its clock stands still until the disk is back.
       if (this.#core.isLeader) this.#core.stepDown();
       return;
     }

@@ -21,11 +21,11 @@ interface Confirmed {
 }
 
 /**
- * Linearizable reads of this member: all that gather in one turn share one token, and wait together until the own state machine has
- * applied the index that the leader confirmed (thesis §6.4).
+ * Linearizable reads of this member: all that gather in one turn share one token, and wait together until the own state
+ * machine has applied the index that the leader confirmed (thesis §6.4).
  *
- * A token is never used twice: an answer that comes late belongs to an attempt that is no longer waited for (etcd issue 20418 was a
- * stale read from a reused one).
+ * A token is never used twice: an answer that comes late belongs to an attempt that is no longer waited for (etcd issue
+ * 20418 was a stale read from a reused one).
  */
 export class ReadQueue {
   readonly #readsMax: number;
@@ -73,7 +73,9 @@ export class ReadQueue {
     }
   }
 
-  /** Rounds asked of a leader that is gone, or too long ago (the message was lost), are asked again under a new token. */
+  /**
+   * Rounds asked of a leader that is gone, or too long ago (the message was lost), are asked again under a new token.
+   */
   retry(olderThanTick: number): void {
     for (const [token, round] of this.#rounds) {
       if (round.askedAtTick >= olderThanTick) continue;

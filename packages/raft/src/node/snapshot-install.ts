@@ -9,8 +9,8 @@ interface Pending {
 /**
  * The one received snapshot that waits for its mark in the log.
  *
- * Order (etcd issue 10219 is what happens otherwise): the snapshot's data is durable, then its mark is durable, then it becomes the
- * state, and only then anything after it is applied.
+ * Order (etcd issue 10219 is what happens otherwise): the snapshot's data is durable, then its mark is durable, then it
+ * becomes the state, and only then anything after it is applied.
  */
 export class SnapshotInstall {
   #asked: ((installed: boolean) => void) | undefined;

@@ -50,7 +50,9 @@ export class SnapshotTransfers {
     void this.#send(to, sending);
   }
 
-  /** Ends transfers that take longer than allowed: the log cannot be held for ever for a member that does not keep up. */
+  /**
+   * Ends transfers that take longer than allowed: the log cannot be held for ever for a member that does not keep up.
+   */
   sweep(): void {
     const now = this.#host.clock.now();
     for (const sending of this.#sending.values()) if (now - sending.startedMs > this.#transferMs) sending.abort.abort();
@@ -77,7 +79,8 @@ export class SnapshotTransfers {
       commit: async () => {
         try {
           await inner.commit();
-          if (!(await this.#host.received(meta, from))) await inner.abort();
+          // Not taken (something newer is here by now): what was received is removed when the store is opened again.
+          await this.#host.received(meta, from);
         } finally {
           free();
         }
@@ -103,11 +106,10 @@ export class SnapshotTransfers {
         await source.close();
       }
     } catch {
-      // A transfer that fails is reported to the core, which probes again and asks for another one: nothing is lost but time.
-      ok = false;
-    } finally {
-      this.#sending.delete(to);
+      // A transfer that fails is reported to the core, which probes again and asks for another one: nothing is lost but
+      // time.
     }
+    this.#sending.delete(to);
     if (this.#closed) return;
     observer({ type: 'snapshot', action: ok ? 'sent' : 'failed', peer: to, index: sending.index ?? 0 });
     this.#host.sent(to, ok);

@@ -1,11 +1,11 @@
 import type { Clock, TurnScheduler } from '../ports/clock.js';
 
 /**
- * Logical time. One fire of the timer is at most one tick, however late it comes: a burst of made-up ticks after a blocked event
- * loop would make every follower campaign at once.
+ * Logical time. One fire of the timer is at most one tick, however late it comes: a burst of made-up ticks after a
+ * blocked event loop would make every follower campaign at once.
  *
- * The tick itself runs at the end of the turn, so that messages which arrived during the block are read before it is judged that
- * nobody spoke.
+ * The tick itself runs at the end of the turn, so that messages which arrived during the block are read before it is
+ * judged that nobody spoke.
  */
 export class Ticker {
   readonly #clock: Clock;

@@ -15,9 +15,10 @@ export interface LoadedLog {
 /**
  * The durable log: one ordered stream of entries, hard states and snapshot marks.
  *
- * Contract: batches become durable in the order in which they were given; `done` is called once for each, in that order, never from
- * inside `append`; after the first error every later batch fails too (fail-stop: a failed fsync is never retried, because the page
- * may be clean and lost, https://wiki.postgresql.org/wiki/Fsync_Errors). Many batches may share one sync.
+ * Contract: batches become durable in the order in which they were given; `done` is called once for each, in that
+ * order, never from inside `append`; after the first error every later batch fails too (fail-stop: a failed fsync is
+ * never retried, because the page may be clean and lost, https://wiki.postgresql.org/wiki/Fsync_Errors). Many batches
+ * may share one sync.
  */
 export interface LogStorage {
   /** Reads the durable log once, before the first append. @throws CoterieError ERR_CORRUPT, ERR_STORAGE */

@@ -6,7 +6,12 @@ export type RaftEvent =
   | { readonly type: 'role'; readonly role: Role; readonly term: Term; readonly leader: NodeId }
   | { readonly type: 'conf'; readonly index: Index; readonly conf: ConfState }
   | { readonly type: 'applied'; readonly index: Index }
-  | { readonly type: 'snapshot'; readonly action: 'sent' | 'failed' | 'installed'; readonly peer: NodeId; readonly index: Index }
+  | {
+      readonly type: 'snapshot';
+      readonly action: 'sent' | 'failed' | 'installed';
+      readonly peer: NodeId;
+      readonly index: Index;
+    }
   | { readonly type: 'failed'; readonly error: Error };
 
 export type Observer = (event: RaftEvent) => void;

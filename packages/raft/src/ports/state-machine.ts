@@ -35,8 +35,8 @@ export interface StateMachineHost {
 /**
  * What committed entries change.
  *
- * `apply` is synchronous and deterministic: no clock, no random, no I/O it would wait for. What it must read from a disk is loaded
- * before by `prepare`, which runs while the entry is still being synced.
+ * `apply` is synchronous and deterministic: no clock, no random, no I/O it would wait for. What it must read from a
+ * disk is loaded before by `prepare`, which runs while the entry is still being synced.
  */
 export interface StateMachine {
   /** The last entry whose effects the machine holds, after a restart: of its last durable checkpoint. */
@@ -55,9 +55,15 @@ export interface StateMachine {
   logDurable(index: Index): void;
   /** A point-in-time snapshot to send to a member that lags too far; its index is that of the last checkpoint. */
   openSnapshot(): Promise<{ readonly meta: SnapshotMeta; readonly source: SnapshotSource }>;
-  /** Where a received snapshot is built, beside the running state. `commit` on the sink makes it durable but not current. */
+  /**
+   * Where a received snapshot is built, beside the running state. `commit` on the sink makes it durable but not
+   * current.
+   */
   receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotSink>;
-  /** Makes the committed snapshot the state, synchronously: every cache, session and watcher is rebound before the next apply. */
+  /**
+   * Makes the committed snapshot the state, synchronously: every cache, session and watcher is rebound before the next
+   * apply.
+   */
   installSnapshot(meta: SnapshotMeta): void;
   close(): Promise<void>;
 }

@@ -8,8 +8,8 @@ interface Task {
 }
 
 /**
- * Time that moves only when everything that was due has run. All clocks, timers, delays and turns of a simulated world come from
- * here, so one seed decides every interleaving.
+ * Time that moves only when everything that was due has run. All clocks, timers, delays and turns of a simulated world
+ * come from here, so one seed decides every interleaving.
  */
 export class VirtualTime {
   #heap: Task[] = [];
