@@ -69,6 +69,7 @@ export interface MvccLimits {
   readonly iterators: number;
 }
 
+/** The limits of a process that sets none. */
 export const defaultLimits: MvccLimits = {
   keyBytes: replicatedLimits.keyBytes,
   valueBytes: replicatedLimits.valueBytes,

@@ -25,6 +25,7 @@ import type { Store } from './store/store.js';
 import type { BinaryKey } from './store/types.js';
 import { WatchHub } from './watch/watch-hub.js';
 
+/** What a state machine stands on. */
 export interface MvccStateMachineOptions {
   readonly store: Store;
   /** For the deadlines of reads that wait for a revision. */
@@ -46,9 +47,17 @@ const expiredMax = 1_024;
  *
  * @example
  * ```ts
- * const machine = new MvccStateMachine({ store, clock, scheduler });
- * if (machine.prepare(entry, again)) machine.apply(entry);
- * const { entry: found } = await machine.get('k');
+ * import { MvccStateMachine, type MvccStateMachineOptions } from '@coterie/mvcc';
+ * import type { CommittedEntry } from '@coterie/raft';
+ *
+ * export async function applyOne(options: MvccStateMachineOptions, entry: CommittedEntry): Promise<number> {
+ *   const machine = new MvccStateMachine(options);
+ *   await new Promise<void>((ready) => {
+ *     if (machine.prepare(entry, ready)) ready();
+ *   });
+ *   machine.apply(entry);
+ *   return machine.revision;
+ * }
  * ```
  */
 export class MvccStateMachine implements StateMachine, SessionReplica {

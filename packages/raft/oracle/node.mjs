@@ -194,7 +194,9 @@ export class TestNode {
    * @returns {Parcel[]}
    */
   takeAnswers(ready) {
-    const held = this.inner.durability['outstanding'].flatMap((batch) => batch.after.splice(0));
+    const held = this.inner.durability['outstanding'].flatMap(
+      /** @param {any} batch */ (batch) => batch.after.splice(0),
+    );
     return [...held, ...ready.send.filter((message) => afterAppend.has(message.type))].map(parcel);
   }
 

@@ -6,6 +6,7 @@
  * - `no-redo`: after a restart the log hides its last entry.
  */
 export const mutants = ['ack-before-sync', 'no-redo'] as const;
+/** The name of a planted bug. */
 export type Mutant = (typeof mutants)[number];
 
 export function isMutant(name: string): name is Mutant {

@@ -21,6 +21,7 @@ export interface SimReport {
   readonly lostSectors: number;
 }
 
+/** What a run is made of. Left out: three members, 60 simulated seconds of faults, six clients, no planted bug. */
 export interface SimOptions {
   readonly members?: number;
   readonly simulatedMs?: number;

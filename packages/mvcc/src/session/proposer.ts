@@ -21,6 +21,7 @@ import {
   withOutcome,
 } from './write-errors.js';
 
+/** What a proposer stands on. */
 export interface ProposerOptions {
   readonly replica: SessionReplica;
   readonly clock: Clock;

@@ -4,6 +4,7 @@ import { flags, flagsAt, viewOf } from './format.js';
 import { outOfSpaceRetryMs, SegmentWriter, type WriterInit } from './segment-writer.js';
 import type { Reservation, WalRunner, WalRunnerHost } from './wal-runner.js';
 
+/** Disk and time of a log that is written in this thread. */
 export interface InlineWalRunnerOptions {
   readonly fs: FileSystem;
   /** Calls `fn` once, `latencyMs` later, never from inside the call. */

@@ -19,6 +19,7 @@ export const backlogBytesMax = 64 * 1024 * 1024;
 const defaultSegmentBytes = 64 * 1024 * 1024;
 const metadataBytesMax = 64 * 1024;
 
+/** What a log is opened with. */
 export interface WalOptions {
   /** A directory for the log alone. */
   readonly dir: string;

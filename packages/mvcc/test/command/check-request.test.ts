@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { checkRequest } from '../../src/command/check-request.js';
 import { encodeWrite } from '../../src/command/encode.js';
 import { keyAlone } from '../../src/command/key-range.js';
-import type { Comparison, Operation, TxnOperation, WriteRequest } from '../../src/command/operation.js';
+import type { Comparison, Operation, TxnOperation, PutOperation, WriteRequest } from '../../src/command/operation.js';
 import { defaultLimits, replicatedLimits, resolveLimits } from '../../src/limits.js';
 import { aRequest } from './request-arbitrary.js';
 
@@ -109,7 +109,7 @@ describe('sizes and arguments', () => {
     ['a larger one', large(replicatedLimits.valueBytes + 1), 'ERR_TOO_LARGE'],
     [
       'values that are too much together',
-      txn([put('a'), large(900_000) as Operation, { ...(large(200_000) as Operation & { key: string }), key: 'l' }]),
+      txn([put('a'), large(900_000) as Operation, { ...(large(200_000) as PutOperation), key: 'l' }]),
       'ERR_TOO_LARGE',
     ],
     [

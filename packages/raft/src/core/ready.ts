@@ -1,5 +1,6 @@
 import type { ConfState, Entry, Index, Message, NodeId, SnapshotMeta, Term } from './messages.js';
 
+/** What a member is in its term. A pre-candidate asks whether it could win before it raises the term (thesis §9.6). */
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
 
 /** What must survive a crash besides the log. `vote` 0 is "none in this term". */
@@ -65,6 +66,7 @@ export interface ConfChange {
   readonly steps: readonly ConfChangeStep[];
 }
 
+/** Why a proposal was not taken: nothing of it is in the log. */
 export type RefusalReason =
   | 'notLeader'
   | 'noLeader'
@@ -78,6 +80,7 @@ export type RefusalReason =
   /** The change would leave no voter. */
   | 'noVoters';
 
+/** Whether a proposal was taken into the log of a leader; taken is not committed. */
 export type ProposeResult =
   | { readonly ok: true; readonly term: Term; readonly index: Index }
   | { readonly ok: false; readonly reason: RefusalReason; readonly leader?: NodeId };
@@ -99,6 +102,7 @@ export interface ProgressStatus {
   readonly pendingSnapshot: Index;
 }
 
+/** A copy of what the core holds, for status and metrics. */
 export interface CoreStatus {
   readonly id: NodeId;
   readonly role: Role;
@@ -120,6 +124,7 @@ export interface Random {
   nextInt(n: number): number;
 }
 
+/** Timing in ticks, and limits. `defaultCoreConfig` has values that protect. */
 export interface CoreConfig {
   /** Ticks without a leader before a follower campaigns; the real one is drawn from [n, 2n). */
   readonly electionTicks: number;

@@ -3,6 +3,7 @@ import type { ConfState, Entry, Index, Term } from '../core/messages.js';
 import type { AppendBatch, HardState } from '../core/ready.js';
 import type { LoadedLog, LogStorage } from '../ports/log-storage.js';
 
+/** When a log in memory says that a batch is done. */
 export interface MemoryLogStorageOptions {
   /** Calls `fn` once, later: what was appended until then is "durable" together. */
   readonly defer: (fn: () => void) => void;

@@ -18,6 +18,7 @@ export interface NodeOptions {
   readonly snapshotTransferMs: number;
 }
 
+/** The options of a node that sets none. */
 export const defaultNodeOptions: NodeOptions = {
   electionTimeoutMs: 1000,
   heartbeatMs: 100,

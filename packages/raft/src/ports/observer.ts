@@ -14,4 +14,5 @@ export type RaftEvent =
     }
   | { readonly type: 'failed'; readonly error: Error };
 
+/** Takes the events of one driver, in order, as they happen. */
 export type Observer = (event: RaftEvent) => void;
