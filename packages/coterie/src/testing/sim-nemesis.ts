@@ -31,6 +31,8 @@ export class SimNemesis {
     this.#every(random.pick([3000, 8000, 30_000]), () => this.#cut());
     this.#every(random.pick([5000, 20_000]), () => this.#slowDisk());
     if (random.chance(0.4)) this.#every(20_000, () => this.#wipe());
+    // What a run leaves behind must often have been through one.
+    if (random.chance(0.5)) this.#world.time.schedule(this.#untilMs - 500, () => this.#blackout());
   }
 
   /** Faults stop and everybody is started again. */
