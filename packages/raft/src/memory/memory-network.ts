@@ -53,7 +53,8 @@ export class MemoryNetwork {
   readonly #links = new Map<string, NetworkLink>();
   readonly #cuts = new Set<string>();
   readonly #notices = new Set<string>();
-  readonly #snapshots = new Set<string>();
+  /** Transfers on the way, by their direction. */
+  readonly #snapshots = new Map<string, { readonly receiver: MemoryNode; readonly lost: AbortController }>();
 
   /** @throws CoterieError ERR_INVALID_ARGUMENT */
   constructor(options: MemoryNetworkOptions = {}) {
@@ -116,6 +117,8 @@ export class MemoryNetwork {
     const id = node.handler.self.id;
     if (this.#nodes.get(id) !== node) return;
     this.#nodes.delete(id);
+    // What the dead receiver was doing with a transfer never ends; its sender sees a connection that broke.
+    for (const { receiver, lost } of this.#snapshots.values()) if (receiver === node) lost.abort();
     for (const other of this.#nodes.values()) {
       if (!other.lists(id) || !node.lists(other.handler.self.id)) continue;
       this.#notify(other, id, 'lost');
@@ -150,10 +153,18 @@ export class MemoryNetwork {
     const receiver = this.#nodes.get(to);
     const key = way(from, to);
     if (receiver === undefined || !meet(node, receiver) || this.#snapshots.has(key)) return 'failed';
-    this.#snapshots.add(key);
+    const lost = new AbortController();
+    this.#snapshots.set(key, { receiver, lost });
     try {
       const hop = (): Promise<boolean> => this.#hop(node, receiver);
-      const done = await carrySnapshot({ from, handler: receiver.handler, meta, source, signal, hop });
+      const done = await carrySnapshot({
+        from,
+        handler: receiver.handler,
+        meta,
+        source,
+        signal: AbortSignal.any([signal, lost.signal]),
+        hop,
+      });
       if (done) this.counters.snapshots++;
       return done ? 'ok' : 'failed';
     } finally {

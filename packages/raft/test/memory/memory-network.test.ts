@@ -299,6 +299,17 @@ describe('snapshots on a memory network', () => {
     return { sink, log };
   };
 
+  it('fail when the receiver dies in the middle of a write that will never end', async () => {
+    const { scheduler, a, b } = pair({ minLatencyMs: 1, maxLatencyMs: 1 });
+    const { sink } = gathering();
+    b.sink = () => ({ ...sink, write: () => new Promise(() => undefined) });
+    const transfer = a.transport.sendSnapshot(2, meta, source, { signal: signal() });
+    await scheduler.drain();
+    await b.transport.close();
+    await scheduler.drain();
+    expect(await transfer).toBe('failed');
+  });
+
   it('arrive whole through loss and delay', async () => {
     const { scheduler, network, a, b } = pair({ loss: 0.5, minLatencyMs: 1, maxLatencyMs: 9 });
     const { sink, log } = gathering();
