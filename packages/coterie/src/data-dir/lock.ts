@@ -1,10 +1,12 @@
 import { CoterieError } from '@coterie/errors';
+import { classicOrderedStores } from '@coterie/mvcc';
 import fs from 'node:fs';
 import path from 'node:path';
 
 /** Held while a process uses a data directory. */
 export interface DataDirLock {
-  release(): void;
+  /** Idempotent. */
+  release(): Promise<void>;
 }
 
 interface Holder {
@@ -22,26 +24,40 @@ const openHere = ((globalThis as Record<symbol, unknown>)[registryKey] ??= new S
 /**
  * Takes a data directory for this process.
  *
- * The lock file names its holder; it is stale when no such process runs. LevelDB's own lock on the store stays the last
- * line: this one is looked at first because it can refuse without writing anything.
+ * The lock file names its holder, and can refuse without anything being written; but process ids mean nothing across containers that
+ * share a volume. What counts is a lock that the system holds and drops with the process: LevelDB's, on an empty store that exists for
+ * nothing else.
  *
  * @throws CoterieError ERR_DATA_DIR_IN_USE
  */
-export function lockDataDir(dir: string): DataDirLock {
+export async function lockDataDir(dir: string): Promise<DataDirLock> {
   const real = fs.realpathSync(dir);
   const file = path.join(real, 'LOCK');
   if (openHere.has(real)) throw inUse(real, process.pid);
-  takeFile(file, real);
   openHere.add(real);
-  let held = true;
-  return {
-    release: () => {
-      if (!held) return;
-      held = false;
-      openHere.delete(real);
-      fs.rmSync(file, { force: true });
-    },
-  };
+  try {
+    const system = await classicOrderedStores.open(path.join(real, 'lock'));
+    // Whatever stands there is of nobody: the system's lock is ours.
+    const mine: Holder = { pid: process.pid, started: startOf(process.pid) ?? '' };
+    fs.writeFileSync(file, JSON.stringify(mine));
+    let held = true;
+    return {
+      release: async () => {
+        if (!held) return;
+        held = false;
+        fs.rmSync(file, { force: true });
+        await new Promise<void>((resolve) => {
+          system.close(() => {
+            resolve();
+          });
+        });
+        openHere.delete(real);
+      },
+    };
+  } catch (error) {
+    openHere.delete(real);
+    throw error;
+  }
 }
 
 /** Looks at the lock without taking it. @throws CoterieError ERR_DATA_DIR_IN_USE */
@@ -50,26 +66,6 @@ export function checkUnlocked(dir: string): void {
   if (openHere.has(real)) throw inUse(real, process.pid);
   const holder = readHolder(path.join(real, 'LOCK'));
   if (holder !== undefined && alive(holder)) throw inUse(real, holder.pid);
-}
-
-/**
- * A fresh file by exclusive creation; a stale one is removed first. Bounded: whoever loses the race twice finds a
- * living holder.
- */
-function takeFile(file: string, dir: string): void {
-  const mine: Holder = { pid: process.pid, started: startOf(process.pid) ?? '' };
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const holder = readHolder(file);
-    if (holder !== undefined && alive(holder)) throw inUse(dir, holder.pid);
-    if (holder !== undefined) fs.rmSync(file, { force: true });
-    try {
-      fs.writeFileSync(file, JSON.stringify(mine), { flag: 'wx' });
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-  }
-  throw inUse(dir, 0);
 }
 
 function readHolder(file: string): Holder | undefined {

@@ -28,14 +28,15 @@ export interface StoragePorts {
   readonly segmentBytes?: number;
   readonly storeLimits?: Partial<StoreLimits>;
   /** Who may use the directory. Left out: nobody else can. */
-  readonly lock?: { check(dir: string): void; take(dir: string): DataDirLock };
+  readonly lock?: { check(dir: string): void; take(dir: string): Promise<DataDirLock> };
 }
 
 /**
  * A data directory over the file ports: a real disk, memory, or a simulated disk.
  *
  * ```
- * LOCK       who uses it
+ * LOCK       who uses it, for people
+ * lock/      who uses it, held by the system
  * IDENTITY   who it is
  * wal/       the log, written by a thread of its own
  * store/     the checkpoints
@@ -62,10 +63,10 @@ export class PortStorage implements PeerStorage {
     return undefined;
   }
 
-  open(): void {
+  async open(): Promise<void> {
     const { dir, files, lock } = this.#ports;
     files.mkdir(dir);
-    this.#lock = lock?.take(dir);
+    this.#lock = await lock?.take(dir);
   }
 
   saveIdentity(identity: Identity): void {
@@ -110,9 +111,10 @@ export class PortStorage implements PeerStorage {
     });
   }
 
-  release(): void {
-    this.#lock?.release();
+  async release(): Promise<void> {
+    const lock = this.#lock;
     this.#lock = undefined;
+    await lock?.release();
   }
 
   /** Whether the directory says already that it is this member: the log was made before it said so. */

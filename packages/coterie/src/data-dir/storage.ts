@@ -22,7 +22,7 @@ export interface PeerStorage {
    */
   inspect(): Identity | undefined;
   /** Makes and locks the directory. @throws CoterieError ERR_DATA_DIR_IN_USE, ERR_STORAGE */
-  open(): void;
+  open(): Promise<void>;
   /** Durable when it returns. */
   saveIdentity(identity: Identity): void;
   /** Removes log and store: leftovers of a directory that never became a member. */
@@ -34,5 +34,5 @@ export interface PeerStorage {
   /** @param minAppliedIndex where the log begins: a store behind it cannot be brought up */
   openStore(minAppliedIndex: number): Promise<Store>;
   /** Lets go of the directory. Idempotent. */
-  release(): void;
+  release(): Promise<void>;
 }

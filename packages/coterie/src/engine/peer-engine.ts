@@ -61,6 +61,8 @@ export class PeerEngine implements Engine {
   #error: CoterieError | undefined;
   #members: readonly Member[] = [];
   #closing: Promise<null> | undefined;
+  /** From the decision to become a member until the replica runs. */
+  #enrolling: Promise<void> = Promise.resolve();
   #hadLeader = false;
 
   constructor(parts: PeerEngineParts) {
@@ -93,7 +95,7 @@ export class PeerEngine implements Engine {
       onUnreachable: (member, reason) => this.#replica?.node.unreachable(member, reason),
     });
     try {
-      storage.open();
+      await storage.open();
       const identity = found ?? freshIdentity(clusterId, name, ports.random);
       if (found === undefined) storage.saveIdentity(identity);
       if (identity.memberId !== undefined) {
@@ -107,7 +109,7 @@ export class PeerEngine implements Engine {
       else this.#enrol(identity);
     } catch (error) {
       await this.#transport.close();
-      storage.release();
+      await storage.release();
       throw asCoterieError(error, 'the data directory cannot be opened');
     }
   }
@@ -132,7 +134,9 @@ export class PeerEngine implements Engine {
         now: () => ports.clock.now(),
         persist: (next) => storage.saveIdentity(next),
         send: (link, bytes) => this.#transport.sendControl(link, bytes),
-        enrolled: (next) => void this.#enrolled(next),
+        enrolled: (next) => {
+          this.#enrolling = this.#enrolled(next);
+        },
         problem: (error) => {
           logger.warn({ error: error.message }, 'enrolment');
           this.#problem = error;
@@ -165,7 +169,7 @@ export class PeerEngine implements Engine {
       storage.saveIdentity(identity);
       this.#stopTimers();
       this.#enrolment = undefined;
-      if (this.#closing === undefined) await this.#run(identity);
+      if (this.#error === undefined) await this.#run(identity);
     } catch (error) {
       this.#fail(error);
     }
@@ -188,6 +192,11 @@ export class PeerEngine implements Engine {
       requestTimeoutMs,
       observer: (event) => this.#onEvent(event),
     });
+    if (this.#error !== undefined) {
+      // Closed, or failed, while the store was being opened.
+      await replica.close(this.#error);
+      return;
+    }
     this.#replica = replica;
     this.#problem = undefined;
     if (replica.machine.cluster() !== undefined) this.#onConf();
@@ -422,11 +431,13 @@ export class PeerEngine implements Engine {
     this.#error ??= closed;
     this.#stopTimers();
     this.#callers.fail(this.#error);
-    const closing = Promise.allSettled([this.#replica?.close(closed), this.#transport.close()]);
+    const transport = this.#transport.close();
+    await this.#deadlines.within(this.#enrolling, limitMs / 4);
+    const closing = Promise.allSettled([this.#replica?.close(closed), transport]);
     await this.#deadlines.within(closing, limitMs / 2);
     // Nothing more where everything ended; a disk that does not answer is given up.
     this.#replica?.log.abandon();
-    this.#parts.storage.release();
+    await this.#deadlines.within(this.#parts.storage.release(), limitMs / 8);
     this.#state = 'closed';
     this.#publish();
     this.#status.close();

@@ -16,6 +16,9 @@ import type { Identity } from '../data-dir/identity.js';
 import type { MemberLog, PeerStorage } from '../data-dir/storage.js';
 import { encodeMember } from '../membership/member-record.js';
 
+/** Log bytes that wait for the disk; beyond it no command is taken. */
+export const logBacklogBytesMax = 32 << 20;
+
 /** Time, turns and chance. */
 export interface SystemPorts {
   readonly clock: Clock;
@@ -62,6 +65,7 @@ export class Replica {
       turns: ports.turns,
       random: ports.random,
       observer: (event) => parts.observer(event),
+      overloaded: () => machine.overloaded || log.outOfSpace || log.backlogBytes > logBacklogBytesMax,
     });
     this.proposer = new Proposer({
       replica: machine,
@@ -87,9 +91,11 @@ export class Replica {
       const store = await parts.storage.openStore(loaded.start.index);
       const state = store.recovered();
       const last = loaded.entries.at(-1)?.index ?? loaded.start.index;
-      if (state.appliedIndex < loaded.start.index || state.appliedIndex > last) {
+      const term = termAt(loaded, state.appliedIndex);
+      if (term !== state.appliedTerm && state.appliedIndex > 0) {
         await store.close();
-        const message = `the store stands at entry ${state.appliedIndex}, the log holds ${loaded.start.index + 1} to ${last}`;
+        const stands = `the store stands at entry ${state.appliedIndex} of term ${state.appliedTerm}`;
+        const message = `${stands}; the log holds ${loaded.start.index + 1} to ${last}, there of term ${term ?? 'none'}`;
         throw new CoterieError('ERR_CORRUPT', { message });
       }
       const { clock, turns } = parts.ports;
@@ -138,4 +144,10 @@ export class Replica {
     await this.machine.close();
     await this.log.close();
   }
+}
+
+/** Undefined where the log does not reach. */
+function termAt(loaded: LoadedLog, index: number): number | undefined {
+  if (index === loaded.start.index) return loaded.start.term;
+  return loaded.entries[index - loaded.start.index - 1]?.term;
 }

@@ -1,8 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import type { Replica } from './replica.js';
-
-/** Log bytes that wait for the disk; beyond it writes are refused. */
-const logBacklogBytesMax = 32 << 20;
+import { logBacklogBytesMax, type Replica } from './replica.js';
 
 /**
  * Refuses a write that would only queue up behind a disk or a store that does not keep up.

@@ -82,7 +82,15 @@ export class Admission {
     const status = this.#host.status();
     if (status.role !== 'leader') return;
     const refuse = (reason: string): void =>
-      this.#host.send(link, encodeControl({ ...this.#me(), type: 'refused', reason: `${identity.name}: ${reason}` }));
+      this.#host.send(
+        link,
+        encodeControl({
+          ...this.#me(),
+          type: 'refused',
+          to: message.incarnation,
+          reason: `${identity.name}: ${reason}`,
+        }),
+      );
     if (message.names.join('\n') !== directory.names.join('\n')) {
       refuse(`the static list here is ${directory.names.join(', ')}`);
       return;
@@ -92,6 +100,7 @@ export class Admission {
       const joined = {
         ...this.#me(),
         type: 'joined',
+        to: message.incarnation,
         memberId: present.id,
         founders: identity.founders ?? [],
       } as const;
@@ -121,12 +130,20 @@ export class Admission {
   #promote(status: CoreStatus): void {
     const members = this.#host.members();
     for (const progress of status.progress) {
-      if (!progress.learner || progress.match + caughtUpEntries < status.commit || progress.match === 0) continue;
+      if (
+        !progress.learner ||
+        !progress.recentActive ||
+        progress.match + caughtUpEntries < status.commit ||
+        progress.match === 0
+      )
+        continue;
       const learner = members.find((m) => m.id === progress.id);
       if (learner === undefined) continue;
       const earlier = members.filter((m) => m.name === learner.name && m.id < learner.id);
       // A still newer incarnation of the name waits as well: that one is to be promoted, not this one.
       if (members.some((m) => m.name === learner.name && m.id > learner.id)) continue;
+      // An owner of the name that has come back is not replaced behind its back.
+      if (earlier.some((m) => status.progress.some((p) => p.id === m.id && p.recentActive))) continue;
       const steps = [
         { op: 'addVoter', id: learner.id } as const,
         ...earlier.map((m) => ({ op: 'remove', id: m.id }) as const),
@@ -147,7 +164,8 @@ export class Admission {
   #compare(message: ControlMessage & { type: 'iam' }): void {
     const status = this.#host.status();
     if (message.uid !== this.#host.identity.uid || message.state !== 'member' || message.members === undefined) return;
-    if ((message.appliedIndex ?? 0) <= status.applied || message.members.length === 0) return;
+    // Our id is the index of the entry that added us: whoever has not applied that far cannot know us yet.
+    if ((message.appliedIndex ?? 0) < Math.max(status.id, status.applied + 1) || message.members.length === 0) return;
     if (!message.members.some((m) => m.id === status.id)) this.#host.removed();
   }
 }

@@ -20,7 +20,12 @@ export interface ReportedMember {
   readonly voter: boolean;
 }
 
-/** What peers say to each other before, and beside, raft. Rare and small, hence JSON. */
+/**
+ * What peers say to each other before, and beside, raft. `to` is the incarnation that is meant: a word that comes late must not bind a
+ * later one of the same name.
+ *
+ * Rare and small, hence JSON.
+ */
 export type ControlMessage = Sender &
   (
     | { readonly type: 'who' }
@@ -33,10 +38,10 @@ export type ControlMessage = Sender &
         readonly leader?: string;
         readonly url: string;
       }
-    | { readonly type: 'promise'; readonly promiseUid: number }
+    | { readonly type: 'promise'; readonly to: string; readonly promiseUid: number }
     | { readonly type: 'join'; readonly url: string }
-    | { readonly type: 'joined'; readonly memberId: number; readonly founders: readonly Founder[] }
-    | { readonly type: 'refused'; readonly reason: string }
+    | { readonly type: 'joined'; readonly to: string; readonly memberId: number; readonly founders: readonly Founder[] }
+    | { readonly type: 'refused'; readonly to: string; readonly reason: string }
   );
 
 /** A control message is never larger; longer bytes are dropped unread. */
@@ -47,6 +52,7 @@ export function encodeControl(message: ControlMessage): Uint8Array {
 }
 
 const types = new Set(['who', 'iam', 'promise', 'join', 'joined', 'refused']);
+const addressed = new Set(['promise', 'joined', 'refused']);
 const states = new Set(['empty', 'promised', 'member']);
 
 /** Whatever the bytes: a message of the right shape, or undefined. */
@@ -68,6 +74,7 @@ export function decodeControl(bytes: Uint8Array): ControlMessage | undefined {
     isNames(m['names']) &&
     isOptionalNumber(m['uid']) &&
     isOptionalNumber(m['memberId']) &&
+    (!addressed.has(m['type'] as string) || typeof m['to'] === 'string') &&
     (m['type'] !== 'promise' || isNumber(m['promiseUid'])) &&
     (m['type'] !== 'join' || typeof m['url'] === 'string') &&
     (m['type'] !== 'joined' || (isNumber(m['memberId']) && isFounders(m['founders']))) &&

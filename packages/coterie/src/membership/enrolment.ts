@@ -72,6 +72,7 @@ export class Enrolment {
     // Only answers count: a question of a member says less than its answer does, and must not take the answer's place.
     if (message.type === 'iam') this.#heard.set(message.name, { message, atMs: this.#host.now() });
     if (message.type === 'who') this.#say(link, { ...this.#me(), type: 'iam', url: this.#url });
+    else if ('to' in message && message.to !== this.#identity.incarnation) return;
     else if (message.type === 'promise') this.#promise(link, message.promiseUid);
     else if (message.type === 'joined') this.#joined(message);
     else if (message.type === 'refused') this.#problem('ERR_NO_LEADER', message.reason);
@@ -123,7 +124,8 @@ export class Enrolment {
     }
     const uid = this.#identity.uid!;
     directory.others.forEach((link, i) => {
-      if (answers[i]!.uid !== uid) this.#say(link.id, { ...this.#me(), type: 'promise', promiseUid: uid });
+      if (answers[i]!.uid !== uid)
+        this.#say(link.id, { ...this.#me(), type: 'promise', to: answers[i]!.incarnation, promiseUid: uid });
     });
     if (answers.some((answer) => answer!.uid !== uid || answer!.state !== 'promised')) return;
     const founders = directory.links.map((link): Founder => {

@@ -43,6 +43,7 @@ export class SimNemesis {
     network.setFaults({ loss: 0, duplicate: 0, reconnect: 0, minLatencyMs: 0.1, maxLatencyMs: 1 });
     for (const [name, machine] of machines) {
       machine.slowness = 1;
+      machine.storeSlowness = 1;
       if (!running.has(name)) this.#world.boot(name);
     }
   }
@@ -128,8 +129,14 @@ export class SimNemesis {
     const forMs = this.#random.nextInt(4000);
     for (const machine of slow) {
       this.#world.counters.slowDisks++;
-      machine.slowness = slowness;
-      this.#world.time.schedule(forMs, () => (machine.slowness = 1));
+      // Both, or one of them alone.
+      const part = this.#random.nextInt(3);
+      if (part !== 1) machine.slowness = slowness;
+      if (part !== 2) machine.storeSlowness = slowness;
+      this.#world.time.schedule(forMs, () => {
+        machine.slowness = 1;
+        machine.storeSlowness = 1;
+      });
     }
   }
 

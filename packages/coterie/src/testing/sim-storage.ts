@@ -18,8 +18,10 @@ export class SimMachine {
   readonly mutant: Mutant | undefined;
   disk: SimDisk;
   ordered: ModelOrderedStores;
-  /** Multiplies what every disk operation takes. */
+  /** Multiplies what every operation of the log takes. */
   slowness = 1;
+  /** The same for store and history: a checkpoint that is faster than the log must wait for it. */
+  storeSlowness = 1;
   /** Counts the disks this machine has had. */
   incarnation = 0;
   #lostBefore = 0;
@@ -59,7 +61,7 @@ export class SimMachine {
   }
 
   latency(step: keyof typeof diskMs): number {
-    return diskMs[step] * this.slowness * (0.5 + this.random.next());
+    return diskMs[step] * (step === 'background' ? this.storeSlowness : this.slowness) * (0.5 + this.random.next());
   }
 
   #newDisk(): SimDisk {

@@ -12,7 +12,8 @@ export class DurableLog {
   }
 
   advance(index: number): void {
-    if (index > this.#index) this.#index = index;
+    // Not the highest ever: a new leader's entries that replace durable ones are durable only when they are.
+    if (this.#index !== Number.POSITIVE_INFINITY) this.#index = index;
     this.#wake();
   }
 

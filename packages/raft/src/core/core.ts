@@ -75,6 +75,11 @@ export class RaftCore {
     return this.state.log.commit;
   }
 
+  /** Up to where the own disk holds the log in its present form. Goes back when a new leader overwrites entries. */
+  get durableIndex(): Index {
+    return this.state.durability.index;
+  }
+
   get firstIndex(): Index {
     return this.state.log.firstIndex;
   }

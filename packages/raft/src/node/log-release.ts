@@ -2,6 +2,9 @@ import type { RaftCore } from '../core/core.js';
 import type { Index, Term } from '../core/messages.js';
 import type { LogStorage } from '../ports/log-storage.js';
 
+/** Bytes of log held for a snapshot on its way; beyond it the member behind may need another one. */
+const heldBytesMax = 256 << 20;
+
 interface Checkpoint {
   readonly index: Index;
   readonly term: Term;
@@ -33,7 +36,8 @@ export class LogRelease {
     this.#last = at;
     if (this.#previous === undefined) return;
     const held = this.#heldFrom();
-    if (held !== undefined && held < this.#previous.index) return;
+    const fits = this.#core.entriesBytes <= heldBytesMax;
+    if (held !== undefined && held < this.#previous.index && fits) return;
     this.#storage.release(this.#previous);
     this.#core.compact(this.#previous.index);
   }

@@ -22,4 +22,6 @@ export interface NodeParts {
   readonly turns: TurnScheduler;
   readonly random: Random;
   readonly observer: Observer;
+  /** Whether log or state machine do not keep up: no command is taken then, own or forwarded. Default: they always do. */
+  readonly overloaded?: () => boolean;
 }

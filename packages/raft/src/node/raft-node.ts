@@ -106,7 +106,7 @@ export class RaftNode {
    * @returns false when nobody could take them now (no leader, or the queue is full)
    */
   submit(commands: readonly Uint8Array[]): boolean {
-    if (this.#stopped || this.#core.leader === 0) return false;
+    if (this.#stopped || this.#core.leader === 0 || this.#parts.overloaded?.() === true) return false;
     if (!this.#proposals.push(commands)) return false;
     this.#scheduleTurn();
     return true;
@@ -116,7 +116,7 @@ export class RaftNode {
    * Commands that another member forwarded. Dropped where this member does not lead: the sender asks the next leader.
    */
   receiveForwarded(bytes: Uint8Array): void {
-    if (this.#stopped || !this.#core.isLeader) return;
+    if (this.#stopped || !this.#core.isLeader || this.#parts.overloaded?.() === true) return;
     let commands: readonly Uint8Array[];
     try {
       commands = decodeCommandList(bytes);
@@ -186,7 +186,7 @@ export class RaftNode {
     this.#event(() => {
       this.#core.reportUnreachable(id);
       // Dropped messages or a broken link say nothing of the process behind it; a refused dial does.
-      if (reason !== undefined && reason !== 'refused') return;
+      if (reason !== 'refused') return;
       if (id !== this.#core.leader || this.#core.role !== 'follower') return;
       this.#core.forgetLeader();
       this.#campaign.soon();
@@ -370,17 +370,18 @@ export class RaftNode {
   #append(batch: AppendBatch): void {
     this.#appendStarted.push(this.#parts.clock.now());
     if (batch.snapshot !== undefined) this.#install.marked(batch.seq, batch.snapshot);
-    const last = batch.entries.at(-1)?.index;
+    // Entries that replace others take what was durable back: a checkpoint of the new ones waits for this very batch.
+    this.#parts.machine.logDurable(this.#core.durableIndex);
     this.#parts.storage.append(batch, (error) => {
       if (error !== undefined) {
         this.#fail(error);
         return;
       }
-      this.#event(() => this.#durable(batch.seq, last));
+      this.#event(() => this.#durable(batch.seq));
     });
   }
 
-  #durable(seq: number, last: Index | undefined): void {
+  #durable(seq: number): void {
     this.#appendStarted.shift();
     const install = this.#install.take(seq);
     if (install !== undefined) {
@@ -391,8 +392,8 @@ export class RaftNode {
       this.#reads.applied(this.#applier.applied);
       install.settle(true);
     }
-    if (last !== undefined) this.#parts.machine.logDurable(last);
     this.#core.appendDurable(seq);
+    this.#parts.machine.logDurable(this.#core.durableIndex);
   }
 
   #restore(meta: SnapshotMeta, from: NodeId): Promise<boolean> {

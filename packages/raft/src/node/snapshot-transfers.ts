@@ -38,7 +38,8 @@ export class SnapshotTransfers {
   /** The first index that a transfer in flight still needs behind it; the log from there on must stay. */
   get heldFrom(): Index | undefined {
     let held: Index | undefined;
-    for (const { index } of this.#sending.values())
+    // While a snapshot is still being made its index is not known: then everything is held.
+    for (const { index = 0 } of this.#sending.values())
       if (index !== undefined && (held === undefined || index < held)) held = index;
     return held;
   }
