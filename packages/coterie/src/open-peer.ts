@@ -10,7 +10,19 @@ import { PeerHandle } from './peer-handle.js';
 import type { Peer } from './peer.js';
 import { SystemClock, systemRandom, systemTurns, systemWall } from './system-ports.js';
 
-const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+/** A logger that throws is the application's fault, and must not become one of ours: what it throws is dropped. */
+function guardedLogger(logger: Logger | undefined): Logger {
+  const guarded =
+    (level: keyof Logger) =>
+    (fields: object, message?: string): void => {
+      try {
+        logger?.[level](fields, message);
+      } catch {
+        // There is nobody left to tell.
+      }
+    };
+  return { debug: guarded('debug'), info: guarded('info'), warn: guarded('warn'), error: guarded('error') };
+}
 
 /**
  * Opens a peer of a cluster in this process.
@@ -30,7 +42,9 @@ export async function openPeer(options: PeerOptions): Promise<Peer> {
     limits: open.limits,
     closeTimeoutMs,
     initial: open.engine.status,
-    onHandlerError: (error) => options.logger?.error({ error: String(error) }, 'an onClose handler failed'),
+    onHandlerError: (error) => {
+      guardedLogger(options.logger).error({ error: String(error) }, 'an onClose handler failed');
+    },
     keepAlive: (on) => {
       open.keepAlive(on);
     },
@@ -51,7 +65,8 @@ export async function openPeerEngine(options: PeerOptions): Promise<OpenEngine> 
   const limits = sortLimits(options.limits, options);
   const peers = cluster.peers ?? { [name]: '' };
   const ownClock = new SystemClock();
-  const transport = cluster.solo === true ? undefined : (options.transport ?? wsTransport(options));
+  const logger = guardedLogger(options.logger);
+  const transport = cluster.solo === true ? undefined : (options.transport ?? wsTransport(options, logger));
   const engine = new PeerEngine({
     name,
     clusterId: cluster.id,
@@ -65,7 +80,7 @@ export async function openPeerEngine(options: PeerOptions): Promise<OpenEngine> 
     history: limits.history,
     requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
     closeTimeoutMs: options.closeTimeoutMs ?? 5000,
-    logger: options.logger ?? silent,
+    logger,
   });
   await engine.start();
   const keepAlive = (on: boolean): void => {
@@ -78,7 +93,7 @@ export async function openPeerEngine(options: PeerOptions): Promise<OpenEngine> 
   return { engine, limits: limits.kv, keepAlive };
 }
 
-function wsTransport(options: PeerOptions): Transport {
+function wsTransport(options: PeerOptions, logger: Logger): Transport {
   const { listen } = options;
   if (listen === undefined) {
     throw new CoterieError('ERR_INVALID_ARGUMENT', { message: 'listen is required', argument: 'listen' });
@@ -89,7 +104,7 @@ function wsTransport(options: PeerOptions): Transport {
         ? { port: listen.port, host: listen.host }
         : { server: listen.server, path: listen.path },
     insecure: options.cluster.insecure === true,
-    logger: options.logger,
+    logger,
     random: systemRandom,
   });
 }

@@ -82,6 +82,9 @@ export function checkPeerOptions(options: PeerOptions): void {
   checkName('name', options.name);
   checkOptionalString('dataDir', options.dataDir);
   checkOptionalString('advertise', options.advertise);
+  checkAdvertise(options);
+  checkMethods('clock', options.clock, ['now', 'setInterval', 'clearInterval']);
+  checkMethods('logger', options.logger, ['debug', 'info', 'warn', 'error']);
   for (const name of ['heartbeatMs', 'electionTimeoutMs', 'requestTimeoutMs', 'closeTimeoutMs'] as const) {
     const value: unknown = options[name];
     if (
@@ -94,6 +97,21 @@ export function checkPeerOptions(options: PeerOptions): void {
   checkLimits(options.limits);
   checkCluster(options);
   checkListen(options);
+}
+
+function checkAdvertise(options: PeerOptions): void {
+  if (options.advertise !== undefined && !isUrl(options.advertise, options.transport !== undefined)) {
+    throw invalid('advertise', 'must be an address that others can dial');
+  }
+}
+
+function checkMethods(argument: string, value: unknown, names: readonly string[]): void {
+  if (value === undefined) return;
+  for (const name of names) {
+    const method: unknown =
+      typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+    if (typeof method !== 'function') throw invalid(`${argument}.${name}`, 'must be a function');
+  }
 }
 
 function checkLimits(limits: unknown): void {
@@ -138,7 +156,7 @@ function checkPeers(name: string, peers: unknown, anyScheme: boolean): void {
     if (other !== undefined) throw invalid(`cluster.peers.${peer}`, `has the same address as '${other}'`);
     seen.set(url, peer);
   }
-  if (!(name in peers))
+  if (!Object.hasOwn(peers, name))
     throw invalid('name', `'${name}' is not in cluster.peers (${entries.map(([peer]) => peer).join(', ')})`);
 }
 

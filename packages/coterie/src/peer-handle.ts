@@ -1,5 +1,14 @@
 import { CoterieError, fromPlainError } from '@coterie/errors';
-import { callControl, KvLifecycle, KvRoot, type CallOptions, type EndlessOptions, type KvLimits } from '@coterie/mvcc';
+import {
+  callControl,
+  KvLifecycle,
+  KvRoot,
+  type CallOptions,
+  type EndlessOptions,
+  type KvLimits,
+  options,
+  signalOf,
+} from '@coterie/mvcc';
 import type { Engine, PeerDiagnostics, PeerStatus } from './engine/engine.js';
 import type { Members, Peer, PeerClosed } from './peer.js';
 
@@ -51,17 +60,18 @@ export class PeerHandle extends KvRoot implements Peer {
   }
 
   async *statusChanges(opts?: EndlessOptions): AsyncIterableIterator<PeerStatus> {
+    const signal = signalOf(options(opts)?.signal);
     const stream = this.#parts.engine.statuses(null);
     const stop = (): void => stream.close();
-    opts?.signal?.addEventListener('abort', stop, { once: true });
+    signal?.addEventListener('abort', stop, { once: true });
     try {
-      while (opts?.signal?.aborted !== true) {
+      while (signal?.aborted !== true) {
         const next = await stream.next();
         if (next === undefined) return;
         yield* next;
       }
     } finally {
-      opts?.signal?.removeEventListener('abort', stop);
+      signal?.removeEventListener('abort', stop);
       stream.close();
     }
   }

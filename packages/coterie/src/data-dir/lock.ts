@@ -24,9 +24,9 @@ const openHere = ((globalThis as Record<symbol, unknown>)[registryKey] ??= new S
 /**
  * Takes a data directory for this process.
  *
- * The lock file names its holder, and can refuse without anything being written; but process ids mean nothing across containers that
- * share a volume. What counts is a lock that the system holds and drops with the process: LevelDB's, on an empty store that exists for
- * nothing else.
+ * The lock file names its holder, and can refuse without anything being written; but process ids mean nothing across
+ * containers that share a volume. What counts is a lock that the system holds and drops with the process: LevelDB's, on
+ * an empty store that exists for nothing else.
  *
  * @throws CoterieError ERR_DATA_DIR_IN_USE
  */

@@ -20,6 +20,5 @@ export function memoryStorage(): PeerStorage {
     defer: (fn) => systemTurns.defer(fn),
     // Small, because a segment is allocated whole.
     segmentBytes: 1 << 20,
-    storeLimits: { checkpointBytes: 4 << 20 },
   });
 }

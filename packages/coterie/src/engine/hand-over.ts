@@ -1,4 +1,5 @@
 import { CoterieError } from '@coterie/errors';
+import type { Deadlines } from './deadlines.js';
 import type { Clock, CoreStatus, NodeId, RaftNode } from '@coterie/raft';
 
 /** How often it is looked whether another one leads. */
@@ -44,6 +45,23 @@ export function handOver(
     else reject(new CoterieError('ERR_TIMEOUT', { message: 'the voter did not take over within an election timeout' }));
   }, pollMs);
   return stop;
+}
+
+/**
+ * Once, and whatever comes of it. The deadline is its own, because that takes the poll's timer away when nobody takes
+ * over.
+ */
+export async function tryHandOver(
+  node: RaftNode,
+  clock: Clock,
+  deadlines: Deadlines,
+  timeoutMs: number,
+): Promise<void> {
+  await deadlines
+    .run<undefined>('the hand-over', {}, timeoutMs, (resolve, reject) =>
+      handOver(node, clock, undefined, resolve, reject),
+    )
+    .catch(() => undefined);
 }
 
 function furthestVoter(status: CoreStatus): NodeId | undefined {

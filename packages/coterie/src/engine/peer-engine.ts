@@ -33,7 +33,7 @@ import { Replica } from './replica.js';
 import { WaitingRoom } from './waiting-room.js';
 import { refuseOverload } from './write-gate.js';
 import { statusOf } from './status.js';
-import { handOver } from './hand-over.js';
+import { handOver, tryHandOver } from './hand-over.js';
 
 /** How often enrolment asks round, and a leader looks after sessions and history. */
 const enrolMs = 200;
@@ -426,7 +426,8 @@ export class PeerEngine implements Engine {
   async #close(): Promise<null> {
     const closed = new CoterieError('ERR_CLOSED', { message: 'the peer is closed' });
     const limitMs = this.#parts.closeTimeoutMs;
-    if (this.#error === undefined && this.#replica?.node.isLeader === true) await this.#handOver(limitMs / 4);
+    if (this.#error === undefined && this.#replica?.node.isLeader === true)
+      await tryHandOver(this.#replica.node, this.#parts.ports.clock, this.#deadlines, limitMs / 4);
     const reason = this.#error === undefined ? 'closed' : undefined;
     this.#error ??= closed;
     this.#stopTimers();
@@ -444,16 +445,5 @@ export class PeerEngine implements Engine {
     this.#deadlines.close(closed);
     if (reason !== undefined) this.#settleStopped({ reason });
     return null;
-  }
-
-  #handOver(timeoutMs: number): Promise<unknown> {
-    const { node } = this.#replica!;
-    const { clock } = this.#parts.ports;
-    // A deadline of its own, because that is what takes the poll's timer away when nobody takes over.
-    return this.#deadlines
-      .run<undefined>('the hand-over', {}, timeoutMs, (resolve, reject) =>
-        handOver(node, clock, undefined, resolve, reject),
-      )
-      .catch(() => undefined);
   }
 }

@@ -1,5 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import { defaultKvLimits, type KvLimits } from '@coterie/mvcc';
+import { defaultKvLimits, resolveKvLimits, type KvLimits } from '@coterie/mvcc';
 import { completeNodeOptions, type NodeOptions } from '@coterie/raft';
 import { defaultHistoryLimits, type HistoryLimits } from './history-keeper.js';
 
@@ -42,7 +42,8 @@ export function sortLimits(
     Object.fromEntries(names.flatMap((name) => (limits[name] === undefined ? [] : [[name, limits[name]]])));
   return {
     node: completeNodeOptions({ ...timing, ...chosen(nodeNames) }),
-    kv: chosen(kvNames),
+    // Refused here, before anything is opened, if one lies above what the cluster allows.
+    kv: resolveKvLimits(chosen(kvNames)),
     history: {
       revisions: limits['historyRevisions'] ?? defaultHistoryLimits.revisions,
       ms: limits['historyMs'] ?? defaultHistoryLimits.ms,

@@ -1,5 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import { MvccStateMachine, Proposer, type MvccLimits } from '@coterie/mvcc';
+import { MvccStateMachine, Proposer, type MvccLimits, type Store } from '@coterie/mvcc';
 import {
   foundingBatch,
   RaftNode,
@@ -86,14 +86,15 @@ export class Replica {
    */
   static async open(parts: ReplicaParts): Promise<Replica> {
     const log = parts.storage.openLog(parts.identity);
+    let opened: Store | undefined;
     try {
       const loaded = log.load();
       const store = await parts.storage.openStore(loaded.start.index);
+      opened = store;
       const state = store.recovered();
       const last = loaded.entries.at(-1)?.index ?? loaded.start.index;
       const term = termAt(loaded, state.appliedIndex);
       if (term !== state.appliedTerm && state.appliedIndex > 0) {
-        await store.close();
         const stands = `the store stands at entry ${state.appliedIndex} of term ${state.appliedTerm}`;
         const message = `${stands}; the log holds ${loaded.start.index + 1} to ${last}, there of term ${term ?? 'none'}`;
         throw new CoterieError('ERR_CORRUPT', { message });
@@ -102,6 +103,7 @@ export class Replica {
       const machine = new MvccStateMachine({ store, clock, scheduler: turns, limits: parts.limits });
       return new Replica(parts, log, loaded, machine);
     } catch (error) {
+      await opened?.close();
       await log.close();
       throw error;
     }

@@ -21,8 +21,8 @@ export interface ReportedMember {
 }
 
 /**
- * What peers say to each other before, and beside, raft. `to` is the incarnation that is meant: a word that comes late must not bind a
- * later one of the same name.
+ * What peers say to each other before, and beside, raft. `to` is the incarnation that is meant: a word that comes late
+ * must not bind a later one of the same name.
  *
  * Rare and small, hence JSON.
  */

@@ -30,7 +30,7 @@ test('a checkpoint never gets ahead of the log in its present form', async () =>
         })),
       defer: (fn) => turns.defer(fn),
       segmentBytes: 1 << 20,
-      storeLimits: { checkpointBytes: 1 << 20, checkpointOperations: 12 } as never,
+      storeLimits: { checkpointBytes: 1 << 20, checkpointOperations: 12 },
     });
   const run = async (ms: number) => {
     const until = time.now + ms;

@@ -15,7 +15,7 @@ test('a peer that is closed while it becomes a member leaves nothing running', a
       dataDir: path.join(dir, name),
       cluster: { id: 'x', peers },
       transport: network.transport(),
-    } as never);
+    });
   const a = await open('a');
   const b = await open('b');
   const identity = path.join(dir, 'a', 'IDENTITY');

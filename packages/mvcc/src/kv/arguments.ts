@@ -37,10 +37,19 @@ export function isSignal(value: unknown): value is AbortSignal {
   );
 }
 
+/** Every option of every call. One set for all: what is an option elsewhere is a mistake of place, not of spelling. */
+const optionNames: ReadonlySet<string> = new Set([
+  ...['signal', 'timeoutMs', 'consistency', 'revision', 'minRevision', 'limit', 'reverse', 'keysOnly', 'countOnly'],
+  ...['lease', 'ttlMs', 'prev', 'ifRevision', 'min', 'max', 'maxAttempts', 'physical', 'to', 'id', 'keepAlive'],
+  ...['fromRevision', 'only', 'initial', 'progress', 'overflow'],
+]);
+
 /** The options of a call; left out is none. */
 export function options<T extends object>(opts: T | undefined, argument = 'options'): T | undefined {
   if (opts === undefined) return undefined;
-  if (typeof opts !== 'object' || opts === null) throw invalid(argument, `must be an object, not ${kindOf(opts)}`);
+  if (!isPlainObject(opts)) throw invalid(argument, `must be a plain object, not ${kindOf(opts)}`);
+  // A misspelt condition must not be a write without one.
+  for (const name in opts) if (!optionNames.has(name)) throw invalid(`${argument}.${name}`, 'is no option');
   return opts;
 }
 

@@ -50,8 +50,22 @@ function bytesToKey(bytes: Uint8Array): BinaryKey {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
+/** Node 20 has no `detached`; a view of a transferred buffer has no offset to read from. */
+function isDetached(bytes: Uint8Array): boolean {
+  if (bytes.byteLength > 0) return false;
+  try {
+    new Uint8Array(bytes.buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 function bytesOf(value: unknown, argument: string): Uint8Array {
   if (!isBytes(value)) throw invalid(argument, `must be a Uint8Array, not ${kindOf(value)}`);
+  if ((value.buffer as { detached?: boolean }).detached === true || isDetached(value)) {
+    throw invalid(argument, 'must not be detached: its memory was transferred away');
+  }
   return value;
 }
 
@@ -115,7 +129,7 @@ function valuesWith(codec: Codec<unknown>): ValueCodec {
     encode(value, argument) {
       const encoded = encodeWith(codec, value, argument);
       // A codec may encode into a buffer that it uses again.
-      return typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : new Uint8Array(encoded);
+      return typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : new Uint8Array(bytesOf(encoded, argument));
     },
     decode: (bytes) => codec.decode(new Uint8Array(bytes)),
   };

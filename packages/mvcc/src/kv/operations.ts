@@ -1,5 +1,6 @@
-import { type CoterieError } from '@coterie/errors';
+import { CoterieError } from '@coterie/errors';
 import type { CompareSign, Comparison, Operation } from '../command/operation.js';
+import { replicatedLimits } from '../limits.js';
 import { flag, integer, invalid, isBytes, isPlainObject, kindOf, optionalInteger, options } from './arguments.js';
 import type { KeyLike } from './encoding.js';
 import { refuseLease } from './lease.js';
@@ -148,16 +149,24 @@ function addSpec(
   return make('add', view, (codec) => addOperation(codec, ownKey, n, opts));
 }
 
+/** Beyond this a list is not even looked through: `checkRequest` counts exactly, afterwards. */
+const listMax = 65_536;
+
 function listOf(list: unknown, argument: string): readonly unknown[] {
   if (list === undefined) return [];
   if (!Array.isArray(list)) throw invalid(argument, `must be an array, not ${kindOf(list)}`);
+  if (list.length > listMax) {
+    const message = `${argument} has ${list.length} operations; no txn may have that many`;
+    throw new CoterieError('ERR_TOO_MANY_OPS', { message, limit: replicatedLimits.txnOps });
+  }
   return [...(list as readonly unknown[])];
 }
 
 /** The parts of a txn, read once. */
 export function txnParts(spec: unknown): TxnParts {
-  if (typeof spec !== 'object' || spec === null) throw invalid('spec', `must be an object, not ${kindOf(spec)}`);
-  const { compare, success, failure } = spec as Record<string, unknown>;
+  if (!isPlainObject(spec)) throw invalid('spec', `must be a plain object, not ${kindOf(spec)}`);
+  const { compare, success, failure, ...unknown } = spec;
+  for (const name of Object.keys(unknown)) throw invalid(`spec.${name}`, 'is no part of a txn');
   return {
     compare: listOf(compare, 'compare'),
     success: listOf(success, 'success'),

@@ -22,6 +22,8 @@ export interface NodeParts {
   readonly turns: TurnScheduler;
   readonly random: Random;
   readonly observer: Observer;
-  /** Whether log or state machine do not keep up: no command is taken then, own or forwarded. Default: they always do. */
+  /**
+   * Whether log or state machine do not keep up: no command is taken then, own or forwarded. Default: they always do.
+   */
   readonly overloaded?: () => boolean;
 }

@@ -52,8 +52,8 @@ export interface StateMachine {
   /** A membership change was applied at this entry. */
   applyCluster(at: { readonly index: Index; readonly term: Term }, state: ClusterState): void;
   /**
-   * The own log is durable, in its present form, up to here: a checkpoint never gets ahead of it. Goes back when a new leader
-   * overwrites entries.
+   * The own log is durable, in its present form, up to here: a checkpoint never gets ahead of it. Goes back when a new
+   * leader overwrites entries.
    */
   logDurable(index: Index): void;
   /** A point-in-time snapshot to send to a member that lags too far; its index is that of the last checkpoint. */
