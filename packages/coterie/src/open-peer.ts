@@ -43,7 +43,7 @@ export async function openPeer(options: PeerOptions): Promise<Peer> {
     closeTimeoutMs,
     initial: open.engine.status,
     onHandlerError: (error) => {
-      guardedLogger(options.logger).error({ error: String(error) }, 'an onClose handler failed');
+      open.logger.error({ error: String(error) }, 'an onClose handler failed');
     },
     keepAlive: (on) => {
       open.keepAlive(on);
@@ -55,6 +55,8 @@ export async function openPeer(options: PeerOptions): Promise<Peer> {
 export interface OpenEngine {
   readonly engine: PeerEngine;
   readonly limits: ReturnType<typeof sortLimits>['kv'];
+  /** The application's, or one that says nothing; never throws. */
+  readonly logger: Logger;
   keepAlive(on: boolean): void;
 }
 
@@ -90,7 +92,7 @@ export async function openPeerEngine(options: PeerOptions): Promise<OpenEngine> 
       else each.unref();
     }
   };
-  return { engine, limits: limits.kv, keepAlive };
+  return { engine, limits: limits.kv, logger, keepAlive };
 }
 
 function wsTransport(options: PeerOptions, logger: Logger): Transport {

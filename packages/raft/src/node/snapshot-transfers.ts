@@ -37,11 +37,9 @@ export class SnapshotTransfers {
 
   /** The first index that a transfer in flight still needs behind it; the log from there on must stay. */
   get heldFrom(): Index | undefined {
-    let held: Index | undefined;
+    if (this.#sending.size === 0) return undefined;
     // While a snapshot is still being made its index is not known: then everything is held.
-    for (const { index = 0 } of this.#sending.values())
-      if (index !== undefined && (held === undefined || index < held)) held = index;
-    return held;
+    return Math.min(...[...this.#sending.values()].map(({ index = 0 }) => index));
   }
 
   begin(to: NodeId): void {
