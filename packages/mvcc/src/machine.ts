@@ -6,6 +6,7 @@ import type {
   SnapshotMeta,
   SnapshotSink,
   SnapshotSource,
+  SnapshotStore,
   StateMachine,
   StateMachineHost,
   TurnScheduler,
@@ -60,7 +61,7 @@ const expiredMax = 1_024;
  * }
  * ```
  */
-export class MvccStateMachine implements StateMachine, SessionReplica {
+export class MvccStateMachine implements StateMachine, SnapshotStore, SessionReplica {
   readonly #store: Store;
   readonly #commands = new EntryCommands();
   readonly #state: ReplicatedState;

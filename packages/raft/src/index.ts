@@ -28,6 +28,7 @@ export type * from './core/ready.js';
 export type * from './ports/clock.js';
 export type * from './ports/log-storage.js';
 export type * from './ports/observer.js';
+export type * from './ports/snapshot-store.js';
 export type * from './ports/state-machine.js';
 export type * from './ports/transport.js';
 export { MemoryLogStorage, type MemoryLogStorageOptions } from './memory/index.js';

@@ -59,6 +59,7 @@ export class Replica {
       loaded,
       storage: log,
       machine,
+      snapshots: machine,
       transport: parts.transport,
       clock: ports.clock,
       wall: ports.wall,

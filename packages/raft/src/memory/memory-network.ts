@@ -1,7 +1,8 @@
 import { CoterieError } from '@coterie/errors';
 import type { NodeId, SnapshotMeta } from '../core/messages.js';
 import type { Random } from '../core/ready.js';
-import type { SnapshotSource, Transport, TransportHandler, UnreachableReason } from '../ports/transport.js';
+import type { SnapshotSource } from '../ports/snapshot-store.js';
+import type { Transport, TransportHandler, UnreachableReason } from '../ports/transport.js';
 import { frameSize, type Frame } from './frame-copy.js';
 import { drawLatency, MemoryLink, type LinkHost } from './memory-link.js';
 import { carrySnapshot } from './memory-snapshot.js';

@@ -1,5 +1,6 @@
 import type { NodeId, SnapshotMeta } from '../core/messages.js';
-import type { SnapshotSink, SnapshotSource, TransportHandler } from '../ports/transport.js';
+import type { SnapshotSink, SnapshotSource } from '../ports/snapshot-store.js';
+import type { TransportHandler } from '../ports/transport.js';
 
 const chunkBytes = 64 << 10;
 

@@ -1,6 +1,7 @@
 import { CoterieError } from '@coterie/errors';
 import type { Message, NodeId, SnapshotMeta } from '../core/messages.js';
-import type { SnapshotSource, Transport, TransportHandler, TransportPeer } from '../ports/transport.js';
+import type { SnapshotSource } from '../ports/snapshot-store.js';
+import type { Transport, TransportHandler, TransportPeer } from '../ports/transport.js';
 import type { Frame } from './frame-copy.js';
 import type { MemoryNetwork, MemoryNode } from './memory-network.js';
 

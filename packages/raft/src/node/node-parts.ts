@@ -3,6 +3,7 @@ import type { CoreConfig, Random } from '../core/ready.js';
 import type { Clock, TurnScheduler, WallClock } from '../ports/clock.js';
 import type { LoadedLog, LogStorage } from '../ports/log-storage.js';
 import type { Observer } from '../ports/observer.js';
+import type { SnapshotStore } from '../ports/snapshot-store.js';
 import type { StateMachine } from '../ports/state-machine.js';
 import type { Transport } from '../ports/transport.js';
 import type { NodeOptions } from './options.js';
@@ -16,6 +17,8 @@ export interface NodeParts {
   readonly loaded: LoadedLog;
   readonly storage: LogStorage;
   readonly machine: StateMachine;
+  /** Snapshots of `machine`; one object may be both. */
+  readonly snapshots: SnapshotStore;
   readonly transport: Transport;
   readonly clock: Clock;
   readonly wall: WallClock;

@@ -4,8 +4,9 @@ import { encodeConfChange } from '../core/conf-change.js';
 import { RaftCore } from '../core/core.js';
 import type { Index, Message, NodeId, SnapshotMeta } from '../core/messages.js';
 import type { AppendBatch, ConfChange, CoreStatus, ProposeResult, Ready, Role } from '../core/ready.js';
+import type { SnapshotSink } from '../ports/snapshot-store.js';
 import type { ClusterState } from '../ports/state-machine.js';
-import type { SnapshotSink, UnreachableReason } from '../ports/transport.js';
+import type { UnreachableReason } from '../ports/transport.js';
 import { Applier } from './applier.js';
 import { EarlyCampaign } from './early-campaign.js';
 import { decodeCommandList, encodeCommandList, encodeEntryBatch } from './entry-batch.js';
@@ -69,7 +70,7 @@ export class RaftNode {
     this.#logTime = new LogTime(parts.clock);
     this.#snapshots = new SnapshotTransfers(
       {
-        machine,
+        snapshots: parts.snapshots,
         transport: parts.transport,
         observer: parts.observer,
         clock: parts.clock,
@@ -386,7 +387,7 @@ export class RaftNode {
     const install = this.#install.take(seq);
     if (install !== undefined) {
       // The mark is durable: now, and not before, the received state may become the current one.
-      this.#parts.machine.installSnapshot(install.meta);
+      this.#parts.snapshots.installSnapshot(install.meta);
       this.#applier.installed(install.meta.index);
       this.#parts.observer({ type: 'snapshot', action: 'installed', peer: this.#parts.id, index: install.meta.index });
       this.#reads.applied(this.#applier.applied);

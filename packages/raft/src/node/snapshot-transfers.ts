@@ -1,12 +1,12 @@
 import type { Index, NodeId, SnapshotMeta } from '../core/messages.js';
 import type { Clock } from '../ports/clock.js';
 import type { Observer } from '../ports/observer.js';
-import type { StateMachine } from '../ports/state-machine.js';
-import type { SnapshotSink, Transport } from '../ports/transport.js';
+import type { SnapshotSink, SnapshotStore } from '../ports/snapshot-store.js';
+import type { Transport } from '../ports/transport.js';
 
 /** What the transfers need of their node. */
 export interface TransferHost {
-  readonly machine: StateMachine;
+  readonly snapshots: SnapshotStore;
   readonly transport: Transport;
   readonly observer: Observer;
   readonly clock: Clock;
@@ -65,7 +65,7 @@ export class SnapshotTransfers {
     };
     let inner: SnapshotSink;
     try {
-      inner = await this.#host.machine.receiveSnapshot(meta);
+      inner = await this.#host.snapshots.receiveSnapshot(meta);
     } catch (error) {
       free();
       throw error;
@@ -94,10 +94,10 @@ export class SnapshotTransfers {
   }
 
   async #send(to: NodeId, sending: Sending): Promise<void> {
-    const { machine, transport, observer } = this.#host;
+    const { snapshots, transport, observer } = this.#host;
     let ok = false;
     try {
-      const { meta, source } = await machine.openSnapshot();
+      const { meta, source } = await snapshots.openSnapshot();
       sending.index = meta.index;
       try {
         ok = (await transport.sendSnapshot(to, meta, source, { signal: sending.abort.signal })) === 'ok';

@@ -1,5 +1,4 @@
-import type { ConfState, Index, NodeId, SnapshotMeta, Term } from '../core/messages.js';
-import type { SnapshotSink, SnapshotSource } from './transport.js';
+import type { ConfState, Index, NodeId, Term } from '../core/messages.js';
 
 /** One committed entry, taken apart: the commands of one event-loop turn of a leader, and its stamp. */
 export interface CommittedEntry {
@@ -56,17 +55,5 @@ export interface StateMachine {
    * leader overwrites entries.
    */
   logDurable(index: Index): void;
-  /** A point-in-time snapshot to send to a member that lags too far; its index is that of the last checkpoint. */
-  openSnapshot(): Promise<{ readonly meta: SnapshotMeta; readonly source: SnapshotSource }>;
-  /**
-   * Where a received snapshot is built, beside the running state. `commit` on the sink makes it durable but not
-   * current.
-   */
-  receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotSink>;
-  /**
-   * Makes the committed snapshot the state, synchronously: every cache, session and watcher is rebound before the next
-   * apply.
-   */
-  installSnapshot(meta: SnapshotMeta): void;
   close(): Promise<void>;
 }

@@ -1,25 +1,5 @@
 import type { Message, NodeId, SnapshotMeta } from '../core/messages.js';
-
-/** A point-in-time snapshot that can be read at any offset, so that a transfer can resume. */
-export interface SnapshotSource {
-  readonly size: number;
-  read(offset: number, length: number): Promise<Uint8Array>;
-  close(): Promise<void>;
-}
-
-/**
- * Where a received snapshot goes. `offset` is where the sender goes on.
- *
- * A transport calls `write` one at a time, and then exactly one of `commit` and `abort`, once: `abort` ends this use of
- * the sink, and whether the part received so far is kept for the next transfer of the same snapshot is the receiver's
- * business.
- */
-export interface SnapshotSink {
-  readonly offset: number;
-  write(chunk: Uint8Array): Promise<void>;
-  commit(): Promise<void>;
-  abort(): Promise<void>;
-}
+import type { SnapshotSink, SnapshotSource } from './snapshot-store.js';
 
 /** The far end of a link: an id that the transport authenticates, a name for people, an address it can dial. */
 export interface TransportPeer {

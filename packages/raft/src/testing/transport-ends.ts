@@ -1,7 +1,8 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { Message, NodeId, SnapshotMeta } from '../core/messages.js';
-import type { SnapshotSink, Transport, TransportHandler, TransportPeer } from '../ports/transport.js';
+import type { SnapshotSink } from '../ports/snapshot-store.js';
+import type { Transport, TransportHandler, TransportPeer } from '../ports/transport.js';
 
 /** How an author's transport is made for one end: listening where `self.address` says, if it listens at all. */
 export type MakeTransport = (self: TransportPeer) => Promise<Transport>;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SnapshotMeta } from '../core/messages.js';
-import type { SnapshotSink, SnapshotSource } from '../ports/transport.js';
+import type { SnapshotSink, SnapshotSource } from '../ports/snapshot-store.js';
 import { beat, settles, until, type TransportEnd, type TransportEnds } from './transport-ends.js';
 
 const size = 700_001;

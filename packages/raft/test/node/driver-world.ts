@@ -11,6 +11,7 @@ import {
   type LoadedLog,
   type LogStorage,
   type RaftEvent,
+  type SnapshotStore,
   type StateMachine,
   type StateMachineHost,
   type Transport,
@@ -46,7 +47,7 @@ export class TestLog implements LogStorage {
 }
 
 /** Keeps the commands it was given; forgets everything with its process, as a machine without checkpoints does. */
-export class ListMachine implements StateMachine {
+export class ListMachine implements StateMachine, SnapshotStore {
   readonly commands: string[] = [];
   readonly stamps: number[] = [];
   prepared: (() => void) | undefined;
@@ -144,6 +145,7 @@ export class DriverWorld {
       loaded: log.load(),
       storage: log,
       machine: member.machine,
+      snapshots: member.machine,
       transport: member.transport,
       clock,
       turns,
