@@ -2,7 +2,7 @@ import { SeededRandom } from '@coterie/raft/testing';
 import { checkHistory, type SeenChange } from './sim-checks.js';
 import { ClientHistory, SimClient } from './sim-clients.js';
 import { SimNemesis } from './sim-nemesis.js';
-import { SimWorld, type SimCounters } from './sim-world.js';
+import { SimWorld } from './sim-world.js';
 import type { Mutant } from './sim-mutants.js';
 import { drainMicrotasks } from './system-drain.js';
 
@@ -17,8 +17,8 @@ export interface SimReport {
   readonly reads: number;
   readonly leaderChanges: number;
   readonly entries: number;
-  readonly counters: SimCounters;
-  readonly lostSectors: number;
+  /** How often each fault and each event of the cluster happened. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /** What a run is made of. Left out: three members, 60 simulated seconds of faults, six clients, no planted bug. */
@@ -47,7 +47,7 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   const report = (problem: string): void => world.report(problem);
   for (const name of world.names) world.boot(name);
   const simulatedMs = options.simulatedMs ?? 60_000;
-  const nemesis = new SimNemesis(world, new SeededRandom(seed ^ 0x5eed), simulatedMs);
+  const nemesis = new SimNemesis(world, seed, simulatedMs);
   const clients = Array.from({ length: options.clients ?? 6 }, (_, i) => {
     return new SimClient(`c${i}`, new SeededRandom(seed * 31 + i), history, report);
   });
@@ -58,8 +58,7 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   const changes = await converge(world);
   if (world.problems.length === 0) checkHistory(history, changes, report);
   const count = (state: string): number => history.writes.filter((write) => write.state === state).length;
-  let lostSectors = 0;
-  for (const machine of world.machines.values()) lostSectors += machine.lostSectors;
+  for (const machine of world.machines.values()) world.counts.add('sector lost', machine.lostSectors);
   return {
     seed,
     problems: world.problems,
@@ -70,8 +69,7 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
     reads: history.reads,
     leaderChanges: world.checks.leaderChanges,
     entries: world.checks.appliedIndex,
-    counters: world.counters,
-    lostSectors,
+    counts: world.counts.all,
   };
 }
 

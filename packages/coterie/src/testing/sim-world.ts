@@ -3,28 +3,8 @@ import { SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import { SafetyChecks } from './sim-checks.js';
 import { linkIds, SimMember } from './sim-member.js';
 import { SimMachine } from './sim-storage.js';
+import { SimCounts } from './sim-counts.js';
 import type { Mutant } from './sim-mutants.js';
-
-/** How often each thing happened: a fault that never fired has not been tested. */
-export interface SimCounters {
-  kills: number;
-  powerLosses: number;
-  wipes: number;
-  cuts: number;
-  snapshots: number;
-  confChanges: number;
-  slowDisks: number;
-}
-
-export const newSimCounters = (): SimCounters => ({
-  kills: 0,
-  powerLosses: 0,
-  wipes: 0,
-  cuts: 0,
-  snapshots: 0,
-  confChanges: 0,
-  slowDisks: 0,
-});
 
 /** Everything of one simulated cluster: time, chance, network, machines, and the processes that run on them now. */
 export class SimWorld {
@@ -36,13 +16,14 @@ export class SimWorld {
   readonly machines = new Map<string, SimMachine>();
   readonly running = new Map<string, SimMember>();
   readonly checks: SafetyChecks;
-  readonly counters = newSimCounters();
+  readonly counts = new SimCounts();
   readonly problems: string[] = [];
   readonly limits: { readonly checkpointBytes: number; readonly segmentBytes: number };
   #hash = 0x811c9dc5;
 
   constructor(seed: number, members: number, mutant: Mutant | undefined) {
     this.random = new SeededRandom(seed);
+    this.counts.declare(['configuration changed', 'snapshot installed']);
     this.network = new MemoryNetwork({ schedule: (ms, fn) => this.time.schedule(ms, fn), random: this.random });
     const names = Array.from({ length: members }, (_, i) => String.fromCharCode(97 + i));
     this.peers = Object.fromEntries(names.map((name) => [name, `memory://${name}`]));
@@ -101,12 +82,12 @@ export class SimWorld {
     if (member === undefined) return;
     this.running.delete(name);
     this.note(`${how} ${name}`);
-    this.counters[how === 'kill' ? 'kills' : how === 'power' ? 'powerLosses' : 'wipes']++;
+    this.counts.add(how === 'kill' ? 'process killed' : how === 'power' ? 'power lost' : 'disk lost');
     member.die(how);
   }
 
   cut(from: string, to: string): void {
-    this.counters.cuts++;
+    this.counts.add('link cut');
     this.note(`cut ${from} ${to}`);
     this.network.cut(this.links.get(from)!, this.links.get(to)!);
   }
@@ -116,8 +97,8 @@ export class SimWorld {
       `${member.name} ${event.type} ${'index' in event ? event.index : ''}${event.type === 'role' ? `${event.role}${event.term}` : ''}`,
     );
     if (event.type === 'failed') this.report(`${member.name} stopped itself: ${event.error.message}`);
-    if (event.type === 'conf') this.counters.confChanges++;
-    if (event.type === 'snapshot' && event.action === 'installed') this.counters.snapshots++;
+    if (event.type === 'conf') this.counts.add('configuration changed');
+    if (event.type === 'snapshot' && event.action === 'installed') this.counts.add('snapshot installed');
     this.checks.onEvent(member, event);
   }
 }

@@ -1,0 +1,94 @@
+import type { SeededRandom } from '@coterie/raft/testing';
+import type { SimWorld } from '../sim-world.js';
+import { strikes, type FaultFamily } from './fault-family.js';
+
+/** Processes that die, rooms that lose power, disks that are lost for good. */
+export class CrashFaults implements FaultFamily {
+  readonly counts = ['process killed', 'power lost', 'disk lost'];
+  readonly #world: SimWorld;
+  readonly #random: SeededRandom;
+  readonly #untilMs: number;
+  #stopped = false;
+
+  constructor(world: SimWorld, random: SeededRandom, untilMs: number) {
+    this.#world = world;
+    this.#random = random;
+    this.#untilMs = untilMs;
+  }
+
+  start(): void {
+    const random = this.#random;
+    const until = { ms: this.#untilMs, stopped: () => this.#stopped };
+    strikes(this.#world, random, until, random.pick([4000, 10_000, 30_000]), () => this.#crash());
+    if (random.chance(0.4)) strikes(this.#world, random, until, 20_000, () => this.#wipe());
+    // What a run leaves behind must often have been through one.
+    if (random.chance(0.5)) this.#world.time.schedule(this.#untilMs - 500, () => this.#blackout());
+  }
+
+  /** Everybody who is down is started again. */
+  stop(): void {
+    this.#stopped = true;
+    const { machines, running } = this.#world;
+    for (const name of machines.keys()) if (!running.has(name)) this.#world.boot(name);
+  }
+
+  /** Any number of members may be down at once: all of them too. */
+  #crash(): void {
+    const { alive } = this.#world;
+    if (alive.length === 0) return;
+    if (this.#random.chance(0.3)) {
+      this.#blackout();
+      return;
+    }
+    const { name } = this.#random.pick(alive);
+    this.#world.die(name, this.#random.chance(0.6) ? 'power' : 'kill');
+    this.#bootLater(name);
+  }
+
+  /**
+   * The power of the whole room, after the disks have begun to stall: the one fault in which what was acknowledged
+   * lives on synced disks alone.
+   */
+  #blackout(): void {
+    const { machines, time } = this.#world;
+    const slowness = this.#random.pick([1, 100, 2000]);
+    for (const machine of machines.values()) machine.slowness = slowness;
+    time.schedule(this.#random.nextInt(400), () => {
+      for (const machine of machines.values()) machine.slowness = 1;
+      if (this.#stopped) return;
+      for (const { name } of this.#world.alive) {
+        this.#world.die(name, 'power');
+        this.#bootLater(name);
+      }
+    });
+  }
+
+  /**
+   * A disk is lost for good. One at a time, and only while everybody else has what was acknowledged: a majority must
+   * keep it.
+   */
+  #wipe(): void {
+    const { alive, names } = this.#world;
+    if (alive.length < names.length) return;
+    const members = alive.map((member) => member.engine.replica?.node.status());
+    const settled = members.every(
+      (s) =>
+        s?.leader !== undefined &&
+        s.leader !== 0 &&
+        s.conf.voters.length === names.length &&
+        s.conf.learners.length === 0 &&
+        s.conf.votersOutgoing.length === 0,
+    );
+    const applied = new Set(members.map((s) => s?.applied));
+    if (!settled || applied.size > 1) return;
+    const { name } = this.#random.pick(alive);
+    this.#world.die(name, 'wipe');
+    this.#bootLater(name);
+  }
+
+  #bootLater(name: string): void {
+    this.#world.time.schedule(this.#random.nextInt(this.#random.pick([200, 8000])), () => {
+      if (!this.#stopped && !this.#world.running.has(name)) this.#world.boot(name);
+    });
+  }
+}
