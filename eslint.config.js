@@ -81,6 +81,8 @@ export default tseslint.config(
         performance: 'readonly',
         URL: 'readonly',
         setInterval: 'readonly',
+        setTimeout: 'readonly',
+        clearTimeout: 'readonly',
         Buffer: 'readonly',
       },
     },

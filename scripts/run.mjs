@@ -38,6 +38,7 @@ const tasks = {
   sim: program('packages/coterie/dist/testing/sim-cli.js'),
   bench: program('benchmarks/dist/main.js'),
   oracle: program('scripts/oracle.mjs'),
+  coverage: program('scripts/mutation/check-coverage.mjs'),
 };
 
 async function prepare() {
