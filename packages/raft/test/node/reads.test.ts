@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { command, DriverWorld } from './driver-world.js';
+
+test('reads asked of a leader that falls are asked again of the next one, none is lost', () => {
+  const world = new DriverWorld(3, 12);
+  const old = world.leader();
+  world.run(500);
+  const follower = world.members.find((member) => member !== old)!;
+  let asked = 0;
+  let served = 0;
+  const ask = (): void => {
+    asked++;
+    follower.node.read({ cancelled: false, settle: (error) => (served += error === undefined ? 1 : 0) });
+    world.run(5);
+  };
+  // Its disk stands still, so it steps down while the others still take it for their leader.
+  old.log.append = () => undefined;
+  old.node.submit([command('stuck')]);
+  while (old.node.isLeader) ask();
+  while (!world.members.some((member) => member !== old && member.node.isLeader)) ask();
+  world.until('all are served', () => served === asked);
+  expect(asked).toBeGreaterThan(10);
+});
