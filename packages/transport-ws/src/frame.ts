@@ -25,6 +25,7 @@ const kinds = [
   'readIndex',
   'readIndexResponse',
   'timeoutNow',
+  'transferLeader',
 ] as const satisfies readonly Message['type'][];
 const kindNumbers = new Map<Message['type'], number>(kinds.map((kind, i) => [kind, i]));
 
@@ -110,7 +111,7 @@ function pack(message: Message): Packed {
     case 'heartbeat':
       return [...head, message.commit, message.context];
     case 'heartbeatResponse':
-      return [...head, message.context];
+      return [...head, message.context, message.promiseMs ?? null, message.priority ?? null];
     case 'vote':
     case 'preVote':
       return [...head, message.lastIndex, message.lastTerm, message.transfer ?? null];
@@ -122,6 +123,8 @@ function pack(message: Message): Packed {
     case 'readIndex':
     case 'readIndexResponse':
       return [...head, message.context, message.index ?? null];
+    case 'transferLeader':
+      return [...head, message.target];
     case 'timeoutNow':
       return head;
   }
@@ -148,8 +151,11 @@ function unpack(reader: StrictReader): Message {
     }
     case 'heartbeat':
       return { type, ...head, commit: reader.uint(), context: reader.uint() };
-    case 'heartbeatResponse':
-      return { type, ...head, context: reader.uint() };
+    case 'heartbeatResponse': {
+      const context = reader.uint();
+      const promise = reader.nil() ? {} : { promiseMs: reader.uint() };
+      return { type, ...head, context, ...promise, ...(reader.nil() ? {} : { priority: reader.uint() }) };
+    }
     case 'vote':
     case 'preVote': {
       const [lastIndex, lastTerm] = [reader.uint(), reader.uint()];
@@ -165,6 +171,8 @@ function unpack(reader: StrictReader): Message {
       const context = reader.uint();
       return { type, ...head, context, ...(reader.nil() ? {} : { index: reader.uint() }) };
     }
+    case 'transferLeader':
+      return { type, ...head, target: reader.uint() };
     case 'timeoutNow':
       return { type, ...head };
   }
@@ -175,7 +183,7 @@ const lengths: Readonly<Record<Message['type'], number>> = {
   append: 9,
   appendResponse: 9,
   heartbeat: 7,
-  heartbeatResponse: 6,
+  heartbeatResponse: 8,
   vote: 8,
   preVote: 8,
   voteResponse: 6,
@@ -184,6 +192,7 @@ const lengths: Readonly<Record<Message['type'], number>> = {
   readIndex: 7,
   readIndexResponse: 7,
   timeoutNow: 5,
+  transferLeader: 6,
 };
 
 function unpackEntries(reader: StrictReader): Entry[] {

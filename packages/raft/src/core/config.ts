@@ -1,6 +1,9 @@
 import { CoterieError } from '@coterie/errors';
 import type { CoreConfig } from './ready.js';
 
+/** Priorities are small numbers: they are compared, never counted. */
+export const leaderPriorityMax = 100;
+
 /** No more append messages than this may be in flight to one follower, whatever the configuration says. */
 const inflightMessagesMax = 2 ** 31 - 1;
 
@@ -24,6 +27,8 @@ export const defaultCoreConfig: CoreConfig = {
   maxUncommittedBytes: 64 * 1024 * 1024,
   maxCommittedBytes: 4 * 1024 * 1024,
   group: 0,
+  leasePromiseMs: 0,
+  leaderPriority: 0,
 };
 
 const positiveFields = [
@@ -62,6 +67,13 @@ export function validateCoreConfig(config: CoreConfig): CoreConfig {
   }
   if (config.maxInflightMessages > inflightMessagesMax) {
     refuse('maxInflightMessages', `maxInflightMessages must be at most ${inflightMessagesMax}`);
+  }
+  const { leasePromiseMs = 0, leaderPriority = 0 } = config;
+  if (!Number.isSafeInteger(leasePromiseMs) || leasePromiseMs < 0) {
+    refuse('leasePromiseMs', `leasePromiseMs must be a non-negative integer, got ${String(leasePromiseMs)}`);
+  }
+  if (!Number.isSafeInteger(leaderPriority) || leaderPriority < 0 || leaderPriority > leaderPriorityMax) {
+    refuse('leaderPriority', `leaderPriority must be an integer from 0 to ${leaderPriorityMax}`);
   }
   if (!Number.isSafeInteger(config.group) || config.group < 0) {
     refuse('group', `group must be a non-negative integer, got ${String(config.group)}`);

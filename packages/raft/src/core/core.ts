@@ -5,6 +5,7 @@ import { drain, hasEffects, onDurable } from './drain.js';
 import { campaign, hup, isSticky, onVoteRequest, onVoteResponse } from './election.js';
 import { hearLeader, onAppend, onHeartbeat } from './follower.js';
 import { onHeartbeatResponse, reportSnapshot, reportUnreachable, tickLeader } from './leader.js';
+import { isPromised, leasePosition } from './lease.js';
 import { isWellFormed } from './message-check.js';
 import type { ConfState, Index, Message, NodeId, SnapshotMeta, Term } from './messages.js';
 import { onPropose, propose, proposeConfChange } from './proposals.js';
@@ -14,7 +15,7 @@ import { onAppendResponse } from './replication.js';
 import { becomeFollower } from './roles.js';
 import { restoreSnapshot } from './snapshots.js';
 import { CoreState } from './state.js';
-import { maybeHandOver, transferLeadership } from './transfer.js';
+import { maybeHandOver, onTransferLeader, transferLeadership } from './transfer.js';
 
 /**
  * Raft as a function of its inputs: no clock, no timer, no promise, no I/O, no chance but the one that is passed in.
@@ -69,6 +70,14 @@ export class RaftCore {
 
   get isLeader(): boolean {
     return this.state.role === 'leader';
+  }
+
+  /**
+   * The newest position (see `Ready.position`) on which a lease may stand: a quorum of the configuration in force has
+   * confirmed it in this term and promised to help nobody else. 0 where no lease may stand. It can go back.
+   */
+  get leasePosition(): number {
+    return leasePosition(this.state);
   }
 
   get commit(): Index {
@@ -135,6 +144,7 @@ export class RaftCore {
   /** One unit of logical time. */
   tick(): void {
     const s = this.state;
+    s.promiseElapsed++;
     if (s.role === 'leader') {
       tickLeader(s);
       return;
@@ -207,7 +217,12 @@ export class RaftCore {
     readIndex(this.state, token);
   }
 
-  /** @returns whether a transfer to `to` is under way: false on a follower, or for a target that cannot lead */
+  /**
+   * Hands the leadership to `to`, or with 0 to the voter that is best prepared. A follower passes the wish on to its
+   * leader, best effort: what comes of it shows in `leader`.
+   *
+   * @returns whether a transfer is under way, or asked for; false for a target that cannot lead, or without a leader
+   */
   transferLeadership(to: NodeId): boolean {
     return transferLeadership(this.state, to);
   }
@@ -220,10 +235,13 @@ export class RaftCore {
     hup(this.state);
   }
 
-  /** The application knows the leader to be gone: this follower no longer holds others back from electing another. */
+  /**
+   * The application knows the leader to be gone: this follower no longer holds others back from electing another. No
+   * effect while it stands by a promise (lease reads).
+   */
   forgetLeader(): void {
     const s = this.state;
-    if (s.role !== 'follower' || s.leader === 0) return;
+    if (s.role !== 'follower' || s.leader === 0 || isPromised(s)) return;
     s.leader = 0;
     dropReads(s);
   }
@@ -350,6 +368,9 @@ function dispatch(s: CoreState, message: Message): void {
     }
     case 'readIndexResponse':
       onReadIndexResponse(s, message.from, message.context, message.index);
+      return;
+    case 'transferLeader':
+      onTransferLeader(s, message);
       return;
     case 'timeoutNow':
       if (s.role === 'follower') campaign(s, 'transfer');

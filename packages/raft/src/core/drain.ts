@@ -40,6 +40,7 @@ export function hasEffects(s: CoreState): boolean {
     outbox.after.length > 0 ||
     outbox.reads.length > 0 ||
     outbox.snapshotsTo.length > 0 ||
+    outbox.position > 0 ||
     outbox.snapshot !== undefined ||
     log.staged <= log.lastIndex ||
     canApplyMore(s) ||
@@ -68,6 +69,10 @@ export function drain(s: CoreState): Ready {
   if (outbox.send.length > 0) outbox.send = [];
   if (outbox.reads.length > 0) outbox.reads = [];
   if (outbox.snapshotsTo.length > 0) outbox.snapshotsTo = [];
+  if (outbox.position > 0) {
+    ready.position = outbox.position;
+    outbox.position = 0;
+  }
   if (append !== undefined) ready.append = append;
   if (softChanged(s)) {
     outbox.toldSoft = { leader: s.leader, role: s.role, term: s.term };

@@ -1,3 +1,4 @@
+import { isPromised } from './lease.js';
 import type { Message, NodeId } from './messages.js';
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.js';
 import { appendOwn, broadcastAppend } from './replication.js';
@@ -15,6 +16,7 @@ type VoteResponse = Message & { readonly type: 'voteResponse' | 'preVoteResponse
 /** Starts an election unless this member must not, for whatever reason it was asked to. */
 export function campaign(s: CoreState, kind: CampaignKind): void {
   if (s.role === 'leader' || !s.promotable || hasUnappliedConfChange(s)) return;
+  if (kind !== 'transfer' && isPromised(s)) return;
   if (kind === 'pre') {
     becomePreCandidate(s);
     requestVotes(s, 'preVote', s.term + 1, false);
@@ -66,8 +68,12 @@ function requestVotes(s: CoreState, type: 'vote' | 'preVote', term: number, tran
  * date or cut off, and must not disturb it (thesis §4.2.3). A transfer is the leader's own wish.
  */
 export function isSticky(s: CoreState, message: VoteRequest): boolean {
-  if (message.type === 'vote' && message.transfer === true) return false;
-  return s.config.checkQuorum && s.leader !== 0 && s.electionElapsed < s.config.electionTicks;
+  if (isLeadersWish(message)) return false;
+  return isPromised(s) || (s.config.checkQuorum && s.leader !== 0 && s.electionElapsed < s.config.electionTicks);
+}
+
+function isLeadersWish(message: VoteRequest): boolean {
+  return message.type === 'vote' && message.transfer === true;
 }
 
 /**
@@ -77,7 +83,8 @@ export function isSticky(s: CoreState, message: VoteRequest): boolean {
 export function onVoteRequest(s: CoreState, message: VoteRequest): void {
   const pre = message.type === 'preVote';
   const canVote = s.vote === message.from || (s.vote === 0 && s.leader === 0) || (pre && message.term > s.term);
-  const granted = canVote && s.log.isUpToDate(message.lastIndex, message.lastTerm);
+  const free = isLeadersWish(message) || !isPromised(s);
+  const granted = canVote && free && s.log.isUpToDate(message.lastIndex, message.lastTerm);
   if (granted && !pre) {
     s.electionElapsed = 0;
     s.vote = message.from;

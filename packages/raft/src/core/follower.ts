@@ -1,4 +1,5 @@
 import type { Index, Message, NodeId } from './messages.js';
+import { promise } from './lease.js';
 import type { CoreState } from './state.js';
 
 type Append = Message & { readonly type: 'append' };
@@ -42,6 +43,7 @@ export function onHeartbeat(s: CoreState, message: Heartbeat): void {
   // A leader tells no more than what it knows us to hold. If we do not hold it, our disk has lost what it promised:
   // commit nothing.
   if (message.commit <= s.log.lastIndex) s.log.commitTo(message.commit);
+  const priority = s.config.leaderPriority ?? 0;
   s.send({
     type: 'heartbeatResponse',
     group: s.config.group,
@@ -49,6 +51,8 @@ export function onHeartbeat(s: CoreState, message: Heartbeat): void {
     to: message.from,
     term: s.term,
     context: message.context,
+    ...promise(s),
+    ...(priority > 0 ? { priority } : {}),
   });
 }
 

@@ -1,23 +1,29 @@
+import { countPromise } from './lease.js';
 import type { Message, NodeId } from './messages.js';
+import { handToPreferred, preferredSuccessor } from './preference.js';
 import type { Progress } from './progress.js';
 import { heartbeatContext, maybeFinishReadRound } from './read-index.js';
 import { maybeProposeLeave } from './proposals.js';
 import { sendAppend } from './replication.js';
 import { becomeFollower } from './roles.js';
 import type { CoreState } from './state.js';
+import { tickTransfer } from './transfer.js';
 
 type HeartbeatResponse = Message & { readonly type: 'heartbeatResponse' };
 
 /** One tick of a leader: check the quorum once an election timeout, give up a late transfer, send heartbeats. */
 export function tickLeader(s: CoreState): void {
   s.heartbeatElapsed++;
+  tickTransfer(s);
   s.electionElapsed++;
   if (s.electionElapsed >= s.config.electionTicks) {
     s.electionElapsed = 0;
+    // Who has been heard of is known until the check begins to count anew.
+    const preferred = preferredSuccessor(s);
     if (s.config.checkQuorum && !checkQuorum(s)) return;
-    s.transferee = 0;
     // A transfer may have been in the way of it.
     maybeProposeLeave(s);
+    if (preferred !== 0) handToPreferred(s, preferred);
   }
   if (s.heartbeatElapsed >= s.config.heartbeatTicks) {
     s.heartbeatElapsed = 0;
@@ -57,9 +63,11 @@ export function onHeartbeatResponse(s: CoreState, progress: Progress, message: H
   // It lags, or what it was sent may be lost: with a full window an empty append gets its answer, and replication goes
   // on.
   if (progress.match < s.log.lastIndex || progress.state === 'probe') sendAppend(s, progress, true);
+  progress.priority = message.priority ?? 0;
   // A position that we have not given out was not given out by this leadership: it proves nothing.
   if (message.context > progress.readAck && message.context <= s.reads.position) {
     progress.readAck = message.context;
+    countPromise(s, progress, message.promiseMs);
     maybeFinishReadRound(s);
   }
 }

@@ -78,6 +78,12 @@ export class Members {
     return this.ask((progress) => (progress.readAck >= position ? 1 : 0)) === 'won';
   }
 
+  /** The highest position that a quorum has confirmed with promises. */
+  promisedPosition(): number {
+    const incoming = this.majorityPromise(this.incoming);
+    return this.outgoing.length === 0 ? incoming : Math.min(incoming, this.majorityPromise(this.outgoing));
+  }
+
   private ask(answer: (progress: Progress) => 0 | 1 | 2): VoteResult {
     const incoming = tally(this.incoming, answer);
     return this.outgoing.length === 0 ? incoming : jointVote(incoming, tally(this.outgoing, answer));
@@ -85,6 +91,11 @@ export class Members {
 
   private majorityMatch(voters: readonly Progress[]): Index {
     for (let i = 0; i < voters.length; i++) this.scratch[i] = (voters[i] as Progress).match;
+    return majorityIndex(this.scratch, voters.length);
+  }
+
+  private majorityPromise(voters: readonly Progress[]): number {
+    for (let i = 0; i < voters.length; i++) this.scratch[i] = (voters[i] as Progress).promiseAck;
     return majorityIndex(this.scratch, voters.length);
   }
 }

@@ -1,3 +1,4 @@
+import { leaderPriorityMax } from './config.js';
 import type { Entry, Index, Message, Term } from './messages.js';
 
 /** No term is beyond this: a peer with a broken counter must not use up the terms of a whole cluster. */
@@ -9,6 +10,10 @@ function isIndex(value: unknown): value is Index {
 
 function isTerm(value: unknown): value is Term {
   return isIndex(value) && value <= termMax;
+}
+
+function isPriority(value: number): boolean {
+  return isIndex(value) && value <= leaderPriorityMax;
 }
 
 function isEntry(value: unknown): value is Entry {
@@ -58,6 +63,11 @@ export function isWellFormed(message: Message): boolean {
     case 'heartbeat':
       return isIndex(message.commit) && isIndex(message.context);
     case 'heartbeatResponse':
+      return (
+        isIndex(message.context) &&
+        (message.promiseMs === undefined || isIndex(message.promiseMs)) &&
+        (message.priority === undefined || isPriority(message.priority))
+      );
     case 'readIndex':
       return isIndex(message.context);
     case 'readIndexResponse':
@@ -70,6 +80,8 @@ export function isWellFormed(message: Message): boolean {
       return typeof message.reject === 'boolean';
     case 'propose':
       return Array.isArray(message.entries) && message.entries.length > 0 && message.entries.every(isEntry);
+    case 'transferLeader':
+      return isIndex(message.target);
     case 'timeoutNow':
       return true;
     default:

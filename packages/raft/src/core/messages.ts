@@ -60,7 +60,17 @@ export type Message = Head &
         readonly logTerm?: Term;
       }
     | { readonly type: 'heartbeat'; readonly commit: Index; readonly context: number }
-    | { readonly type: 'heartbeatResponse'; readonly context: number }
+    | {
+        readonly type: 'heartbeatResponse';
+        readonly context: number;
+        /**
+         * For so many ms from the heartbeat on, by its own clock, the sender helps nobody else to become leader, unless
+         * the leader itself wishes it. Only of members with lease reads on.
+         */
+        readonly promiseMs?: number;
+        /** How much the sender is preferred as leader; left out: 0. */
+        readonly priority?: number;
+      }
     | {
         readonly type: 'vote' | 'preVote';
         readonly lastIndex: Index;
@@ -71,4 +81,6 @@ export type Message = Head &
     | { readonly type: 'propose'; readonly entries: readonly Entry[] }
     | { readonly type: 'readIndex' | 'readIndexResponse'; readonly context: number; readonly index?: Index }
     | { readonly type: 'timeoutNow' }
+    /** Asks the leader to hand over to `target`; 0: to whom it likes. */
+    | { readonly type: 'transferLeader'; readonly target: NodeId }
   );

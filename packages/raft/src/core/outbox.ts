@@ -7,6 +7,8 @@ export class Outbox {
   after: Message[] = [];
   reads: ReadState[] = [];
   snapshotsTo: NodeId[] = [];
+  /** The newest position given to heartbeats since the last drain; 0 for none. */
+  position = 0;
   /** A received snapshot whose mark the storage has not been given yet. */
   snapshot: SnapshotMeta | undefined;
   /** Snapshot marks that are not durable yet, the one above included. Until then nothing behind them is applied. */

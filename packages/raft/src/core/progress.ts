@@ -41,6 +41,10 @@ export class Progress {
   vote: 0 | 1 | 2 = 0;
   /** The highest read position that it confirmed in our term. */
   readAck = 0;
+  /** The highest position that it confirmed with a promise long enough for our lease. */
+  promiseAck = 0;
+  /** How much it is preferred as leader, as far as it has said. */
+  priority = 0;
   readonly inflights: Inflights;
 
   constructor(
@@ -59,6 +63,8 @@ export class Progress {
     this.recentActive = false;
     this.vote = 0;
     this.readAck = 0;
+    this.promiseAck = 0;
+    this.priority = 0;
   }
 
   get paused(): boolean {

@@ -33,6 +33,8 @@ export class ReadIndexState {
   /** Reads of the round in flight, and what its commit index was when it began. */
   inRound: Waiter[] = [];
   roundIndex: Index = 0;
+  roundPosition = 0;
+  /** The newest position given to heartbeats. */
   position = 0;
 
   /** Reads that this follower sent to its leader: context to token, in two generations to age them out. */
@@ -106,21 +108,36 @@ export function beginReadRound(s: CoreState): number {
   reads.inRound = reads.waiting;
   reads.waiting = [];
   reads.roundIndex = s.log.commit;
-  reads.position++;
-  const self = s.members.get(s.id);
-  if (self !== undefined) self.readAck = reads.position;
-  return reads.position;
+  reads.roundPosition = nextPosition(s);
+  return reads.roundPosition;
 }
 
-/** Heartbeats repeat the position of the round in flight, so that a lost one delays its reads and never loses them. */
+/**
+ * What the heartbeats of a tick carry. They repeat the position of the round in flight, so that a lost one delays its
+ * reads and never loses them. A lease is renewed by each tick, and needs a new position for that: its answer confirms
+ * the round too, since it was sent later.
+ */
 export function heartbeatContext(s: CoreState): number {
-  return s.reads.inRound.length > 0 ? s.reads.position : 0;
+  if (s.takesLeases) return nextPosition(s);
+  return s.reads.inRound.length > 0 ? s.reads.roundPosition : 0;
+}
+
+function nextPosition(s: CoreState): number {
+  const { reads, outbox } = s;
+  reads.position++;
+  outbox.position = reads.position;
+  const self = s.members.get(s.id);
+  if (self !== undefined) {
+    self.readAck = reads.position;
+    self.promiseAck = reads.position;
+  }
+  return reads.position;
 }
 
 /** Answers the round in flight if a quorum has confirmed it. */
 export function maybeFinishReadRound(s: CoreState): void {
   const { reads } = s;
-  if (reads.inRound.length === 0 || !s.members.readConfirmed(reads.position)) return;
+  if (reads.inRound.length === 0 || !s.members.readConfirmed(reads.roundPosition)) return;
   const index = reads.roundIndex;
   for (const { to, token } of reads.inRound) {
     if (to === 0) s.outbox.reads.push({ token, index });

@@ -46,6 +46,11 @@ export interface Ready {
   /** Committed entries in order, each handed out exactly once. */
   readonly committed: readonly Entry[];
   readonly reads: readonly ReadState[];
+  /**
+   * Present when heartbeats of a new position are among `send`: whoever takes leases notes the time before they leave.
+   * What a quorum has answered of them is `RaftCore.leasePosition`.
+   */
+  readonly position?: number;
   /** Members that need a snapshot: the driver starts a transfer and answers with `reportSnapshot`. */
   readonly snapshotsTo: readonly NodeId[];
 }
@@ -147,6 +152,14 @@ export interface CoreConfig {
   /** Bytes of committed entries in one Ready; one entry always fits. */
   readonly maxCommittedBytes: number;
   readonly group: number;
+  /**
+   * Lease reads: how long, in ms of its own clock, this member keeps faith with a leader it has just heard, and how long
+   * a promise it asks of others to count them for its own lease. It must not exceed what `electionTicks` ticks surely
+   * take. 0, the default: it promises nothing and no lease stands.
+   */
+  readonly leasePromiseMs?: number;
+  /** How much this member is preferred as leader: 0, the default, to 100. Takes effect where `checkQuorum` is on. */
+  readonly leaderPriority?: number;
   /**
    * Take membership changes into the log without checking them against the configuration in force. Only for a host that
    * makes sure itself that one change is applied before it proposes the next; default false.

@@ -1,5 +1,6 @@
 import { invariant } from '@coterie/errors';
 import type { NodeId, Term } from './messages.js';
+import { resetPreference } from './preference.js';
 import { dropReads } from './read-index.js';
 import type { CoreState } from './state.js';
 
@@ -17,6 +18,9 @@ function reset(s: CoreState, term: Term): void {
   // A transfer dies with the leadership it was to end (hashicorp/raft #696: a flag that survived blocked proposals for
   // ever).
   s.transferee = 0;
+  s.transferElapsed = 0;
+  s.toldToCampaign = false;
+  resetPreference(s);
   s.pendingConfIndex = 0;
   s.termStart = 0;
   s.uncommittedBytes = 0;

@@ -43,6 +43,16 @@ export class CoreState {
   uncommittedBytes = 0;
   /** On a leader: the member that is to take over; 0 for none. */
   transferee: NodeId = 0;
+  /** Ticks since the transfer to `transferee` began. */
+  transferElapsed = 0;
+  /** On a leader: somebody was told in this term to campaign past everybody's stickiness. See lease.ts. */
+  toldToCampaign = false;
+  /** On a leader: election timeouts until it may hand over to a preferred member, and what the next wait is. */
+  preferenceWait = 0;
+  preferenceBackoff = 0;
+
+  /** Ticks since this member last promised to help no other leader; Infinity when it never did. See lease.ts. */
+  promiseElapsed: number;
 
   constructor(init: CoreInit) {
     this.id = init.id;
@@ -59,7 +69,14 @@ export class CoreState {
     this.outbox = new Outbox({ term: this.term, vote: this.vote, commit: this.log.commit });
     // Contexts of an earlier life must not be answered to this one: see ReadIndexState.
     this.reads = new ReadIndexState(init.random);
+    // An earlier life may have promised something just before it ended.
+    this.promiseElapsed = this.takesLeases ? 0 : Infinity;
     this.drawElectionTimeout();
+  }
+
+  /** Lease reads are on: this member promises as a follower and takes leases as a leader. */
+  get takesLeases(): boolean {
+    return (this.config.leasePromiseMs ?? 0) > 0;
   }
 
   drawElectionTimeout(): void {

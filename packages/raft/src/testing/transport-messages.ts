@@ -26,6 +26,8 @@ function everyKind(from: number, to: number): Message[] {
     { ...head, type: 'appendResponse', index: 7, reject: true, rejectHint: 5, logTerm: 0 },
     { ...head, type: 'heartbeat', commit: 2 ** 32, context: 0 },
     { ...head, type: 'heartbeatResponse', context: 255 },
+    { ...head, type: 'heartbeatResponse', context: 256, promiseMs: 800, priority: 7 },
+    { ...head, type: 'transferLeader', target: 3 },
     { ...head, type: 'vote', lastIndex: 1, lastTerm: 1, transfer: true },
     { ...head, type: 'preVote', lastIndex: 0, lastTerm: 0 },
     { ...head, type: 'voteResponse', reject: true },

@@ -16,7 +16,7 @@ test('nothing that comes from the network makes a core throw', () => {
   const message = fc.record({
     type: fc.constantFrom(
       ...['append', 'appendResponse', 'heartbeat', 'heartbeatResponse', 'vote', 'preVote', 'voteResponse'],
-      ...['preVoteResponse', 'propose', 'readIndex', 'readIndexResponse', 'timeoutNow', 'nonsense'],
+      ...['preVoteResponse', 'propose', 'readIndex', 'readIndexResponse', 'timeoutNow', 'transferLeader', 'nonsense'],
     ),
     group: fc.constantFrom(0, 0, 0, 1),
     from: fc.oneof(fc.integer({ min: 1, max: 4 }), wild),
@@ -34,14 +34,21 @@ test('nothing that comes from the network makes a core throw', () => {
     lastIndex: wild,
     lastTerm: wild,
     transfer: fc.boolean(),
+    promiseMs: fc.oneof(fc.constantFrom(undefined, 800), wild),
+    priority: fc.oneof(fc.nat(100), wild),
+    target: fc.oneof(fc.nat(4), wild),
   });
   fc.assert(
     fc.property(fc.boolean(), fc.array(message, { maxLength: 60 }), (leads, messages) => {
-      const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3]), { config: { ...testConfig, preVote: false } }));
+      const cluster = new ScriptedCluster(
+        initOf(1, confOf([1, 2, 3]), { config: { ...testConfig, preVote: false, leasePromiseMs: 800 } }),
+      );
       if (leads) {
+        cluster.tick(1, 25);
+        cluster.drain();
         cluster.core(1).campaign();
         cluster.drain();
-        cluster.core(1).step({ ...head, type: 'voteResponse', term: 1, reject: false });
+        cluster.core(1).step({ ...head, type: 'voteResponse', term: cluster.core(1).term, reject: false });
         expect(cluster.core(1).isLeader).toBe(true);
       }
       for (const each of messages) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bytes, confOf, initOf, ScriptedCluster } from './scripted-cluster.js';
+import { bytes, confOf, initOf, ScriptedCluster, testConfig } from './scripted-cluster.js';
 
 describe('leadership transfer (thesis §3.10)', () => {
   test('to a member that has everything: at once, without a pre-vote, and past stickiness', () => {
@@ -46,7 +46,7 @@ describe('leadership transfer (thesis §3.10)', () => {
     expect(cluster.core(3).isLeader).toBe(true);
   });
 
-  test('to itself, to learners, to strangers, or by a follower: no', () => {
+  test('to itself, to learners, to strangers: no', () => {
     const conf = confOf([1, 2], { learners: [3] });
     const cluster = new ScriptedCluster(...[1, 2, 3].map((id) => initOf(id, conf)));
     cluster.elect(1);
@@ -114,5 +114,68 @@ describe('leadership transfer (thesis §3.10)', () => {
     cluster.pump();
     cluster.core(3).step({ type: 'timeoutNow', group: 0, from: 1, to: 3, term: 1 });
     expect([cluster.core(3).role, cluster.core(3).term]).toEqual(['follower', 1]);
+  });
+
+  test('asked of a follower: it asks the leader', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    expect(cluster.core(2).transferLeadership(3)).toBe(true);
+    cluster.pump();
+    expect(cluster.core(3).isLeader).toBe(true);
+    expect(cluster.core(2).transferLeadership(2)).toBe(true);
+    cluster.pump();
+    expect(cluster.core(2).isLeader).toBe(true);
+  });
+
+  test('asked of a follower: what it can know to be no target is refused, and so is asking nobody', () => {
+    const conf = confOf([1, 2], { learners: [3] });
+    const cluster = new ScriptedCluster(...[1, 2, 3].map((id) => initOf(id, conf)));
+    expect(cluster.core(2).transferLeadership(2)).toBe(false);
+    cluster.elect(1);
+    for (const to of [1, 3, 9]) expect(cluster.core(2).transferLeadership(to)).toBe(false);
+    // A learner may ask, and the leader of another term is not asked.
+    expect(cluster.core(3).transferLeadership(2)).toBe(true);
+    cluster.only((message) => message.type !== 'transferLeader');
+    cluster.pump();
+    cluster.core(1).step({ type: 'transferLeader', group: 0, from: 3, to: 1, term: 0, target: 2 });
+    cluster.core(1).step({ type: 'transferLeader', group: 0, from: 8, to: 1, term: 1, target: 2 });
+    cluster.core(2).step({ type: 'transferLeader', group: 0, from: 3, to: 2, term: 1, target: 2 });
+    cluster.pump();
+    expect([cluster.core(1).isLeader, cluster.core(1).status().transferee]).toEqual([true, 0]);
+  });
+
+  test('to nobody in particular: the one that is alive, then caught up, then preferred', () => {
+    const ids = [1, 2, 3, 4];
+    const init = (id: number) => {
+      const config = { ...testConfig, leaderPriority: id === 3 ? 5 : 0 };
+      return initOf(id, confOf(ids), { config });
+    };
+    const cluster = new ScriptedCluster(...ids.map(init));
+    cluster.elect(1);
+    cluster.tickAll(1);
+    cluster.core(2).transferLeadership(0);
+    cluster.pump();
+    expect(cluster.core(3).isLeader).toBe(true);
+    cluster.isolate(4);
+    cluster.propose(3);
+    cluster.pump();
+    expect(cluster.core(3).transferLeadership(0)).toBe(true);
+    cluster.pump();
+    expect([1, 2].some((id) => cluster.core(id).isLeader)).toBe(true);
+    const alone = ScriptedCluster.of(1);
+    alone.elect(1);
+    expect(alone.core(1).transferLeadership(0)).toBe(false);
+  });
+
+  test('asking for one target after the other does not put off the check of the quorum', () => {
+    const cluster = ScriptedCluster.of(3);
+    const core = cluster.elect(1);
+    cluster.cut([1], [2, 3]);
+    for (let i = 0; i < 20 && core.isLeader; i++) {
+      core.transferLeadership(2 + (i % 2));
+      cluster.tick(1);
+      cluster.pump();
+    }
+    expect(core.isLeader).toBe(false);
   });
 });
