@@ -11,4 +11,3 @@
  * ```
  */
 export { runSeed, type SimOptions, type SimReport } from './sim-run.js';
-export { mutants, type Mutant } from './sim-mutants.js';

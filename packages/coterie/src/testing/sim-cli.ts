@@ -1,15 +1,13 @@
 import { parseArgs } from 'node:util';
-import { isMutant, mutants } from './sim-mutants.js';
 import { runSeed, type SimReport } from './sim-run.js';
 
-/** `npm run sim -- [--seeds N] [--seed S] [--minutes M | --seconds S] [--mutant NAME] [--twice]` */
+/** `npm run sim -- [--seeds N] [--seed S] [--minutes M | --seconds S] [--twice]` */
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '20' },
     seed: { type: 'string' },
     minutes: { type: 'string', default: '1' },
     seconds: { type: 'string' },
-    mutant: { type: 'string' },
     twice: { type: 'boolean', default: false },
   },
 });
@@ -22,17 +20,13 @@ async function main(): Promise<number> {
     values.seconds === undefined
       ? positive('minutes', values.minutes) * 60_000
       : positive('seconds', values.seconds) * 1000;
-  if (values.mutant !== undefined && !isMutant(values.mutant)) {
-    say(`there is no mutant '${values.mutant}': ${mutants.join(', ')}`);
-    return 2;
-  }
   const first =
     values.seed === undefined ? 1 + Math.floor(process.hrtime()[1] % 1_000_000_000) : positive('seed', values.seed);
   const total = values.seed === undefined || process.argv.includes('--seeds') ? count : 1;
   const begun = process.hrtime.bigint();
   const reports: SimReport[] = [];
   for (let i = 0; i < total; i++) {
-    const options = { simulatedMs, mutant: values.mutant };
+    const options = { simulatedMs };
     const report = await runSeed(first + i, options);
     reports.push(report);
     show(report);
@@ -42,10 +36,6 @@ async function main(): Promise<number> {
         say(`seed ${report.seed}: NOT DETERMINISTIC, event hash ${report.eventHash} and then ${again.eventHash}`);
         return 1;
       }
-    }
-    if (values.mutant !== undefined && report.problems.length > 0) {
-      say(`mutant '${values.mutant}' found by seed ${report.seed}`);
-      return 0;
     }
   }
   return summarize(reports, Number(process.hrtime.bigint() - begun) / 1e9);
@@ -63,9 +53,8 @@ function show(report: SimReport): void {
   );
   for (const problem of report.problems) say(`  ${problem}`);
   if (report.problems.length > 0) {
-    const mutant = values.mutant === undefined ? '' : ` --mutant ${values.mutant}`;
     say(
-      `  replay: npm run sim -- --seed ${seed} ${values.seconds === undefined ? `--minutes ${values.minutes}` : `--seconds ${values.seconds}`}${mutant}`,
+      `  replay: npm run sim -- --seed ${seed} ${values.seconds === undefined ? `--minutes ${values.minutes}` : `--seconds ${values.seconds}`}`,
     );
   }
 }
@@ -90,12 +79,8 @@ function summarize(reports: readonly SimReport[], seconds: number): number {
   say(`${reports.length} seeds, ${hours.toFixed(2)} simulated hours in ${seconds.toFixed(1)} s; ${failed} failed`);
   const never = Object.entries(happened).filter(([, times]) => times === 0);
   // A handful of seeds must show everything; a single replayed one need not.
-  if (failed === 0 && reports.length >= 20 && values.mutant === undefined && never.length > 0) {
+  if (failed === 0 && reports.length >= 20 && never.length > 0) {
     say(`vacuous: never happened: ${never.map(([what]) => what).join(', ')}`);
-    return 1;
-  }
-  if (values.mutant !== undefined) {
-    say(`mutant '${values.mutant}' SURVIVED ${reports.length} seeds`);
     return 1;
   }
   return failed === 0 ? 0 : 1;

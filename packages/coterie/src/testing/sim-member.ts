@@ -3,6 +3,7 @@ import { PeerEngine } from '../engine/peer-engine.js';
 import type { Logger } from '../options.js';
 import { completeNodeOptions, type MemoryNetwork, type RaftEvent, type Transport } from '@coterie/raft';
 import type { SeededRandom, VirtualTime } from '@coterie/raft/testing';
+import type { SafetyChecks } from './checks/safety-checks.js';
 import { simStorage, type SimMachine } from './sim-storage.js';
 
 /** One run of one member's process, on the machine that outlives it. */
@@ -23,6 +24,7 @@ export class SimMember {
       readonly network: MemoryNetwork;
       readonly peers: Readonly<Record<string, string>>;
       readonly limits: { readonly checkpointBytes: number; readonly segmentBytes: number };
+      readonly checks: SafetyChecks;
       onEvent(member: SimMember, event: RaftEvent): void;
     },
   ) {
@@ -30,11 +32,19 @@ export class SimMember {
     this.machine = machine;
     const dead = (): boolean => this.#dead;
     const { clock, turns } = world.time.process(dead);
-    const disks = simStorage(machine, { turns, time: world.time, dead, limits: world.limits });
+    const { time, limits, checks } = world;
+    const disks = simStorage(machine, {
+      turns,
+      time,
+      dead,
+      limits,
+      watchLog: (log, identity) => checks.watchLog(this, log, identity),
+      logErased: () => checks.logErased(this),
+    });
     this.#abandonDisks = () => {
       disks.abandon();
     };
-    this.#transport = world.network.transport();
+    this.#transport = checks.watchTransport(this, world.network.transport());
     this.engine = new PeerEngine({
       name,
       clusterId: 'sim',

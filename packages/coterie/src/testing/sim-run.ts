@@ -1,9 +1,8 @@
 import { SeededRandom } from '@coterie/raft/testing';
-import { checkHistory, type SeenChange } from './sim-checks.js';
-import { ClientHistory, SimClient } from './sim-clients.js';
+import { checkHistory, type SeenChange } from './checks/history-checks.js';
+import { ClientHistory, SimClient } from './clients/sim-clients.js';
 import { SimNemesis } from './sim-nemesis.js';
 import { SimWorld } from './sim-world.js';
-import type { Mutant } from './sim-mutants.js';
 import { drainMicrotasks } from './system-drain.js';
 
 /** What one seed did. */
@@ -21,12 +20,11 @@ export interface SimReport {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** What a run is made of. Left out: three members, 60 simulated seconds of faults, six clients, no planted bug. */
+/** What a run is made of. Left out: three members, 60 simulated seconds of faults, six clients. */
 export interface SimOptions {
   readonly members?: number;
   readonly simulatedMs?: number;
   readonly clients?: number;
-  readonly mutant?: Mutant | undefined;
 }
 
 /**
@@ -42,7 +40,7 @@ const convergeMs = 60_000;
  * the cluster must come together and serve; then the history of the clients is held against what the cluster kept.
  */
 export async function runSeed(seed: number, options: SimOptions = {}): Promise<SimReport> {
-  const world = new SimWorld(seed, options.members ?? 3, options.mutant);
+  const world = new SimWorld(seed, options.members ?? 3);
   const history = new ClientHistory();
   const report = (problem: string): void => world.report(problem);
   for (const name of world.names) world.boot(name);

@@ -5,8 +5,6 @@ import type { SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import type { Identity } from '../data-dir/identity.js';
 import { PortStorage, type StoragePorts } from '../data-dir/port-storage.js';
 import type { MemberLog, PeerStorage } from '../data-dir/storage.js';
-import { AckBeforeSyncLog, NoRedoLog } from './sim-mutant-logs.js';
-import type { Mutant } from './sim-mutants.js';
 
 /** How long the parts of a commit take on a healthy disk, in ms. */
 const diskMs = { write: 0.05, sync: 0.4, maintain: 1, background: 0.3 } as const;
@@ -15,7 +13,6 @@ const diskMs = { write: 0.05, sync: 0.4, maintain: 1, background: 0.3 } as const
 export class SimMachine {
   readonly time: VirtualTime;
   readonly random: SeededRandom;
-  readonly mutant: Mutant | undefined;
   disk: SimDisk;
   ordered: ModelOrderedStores;
   /** Multiplies what every operation of the log takes. */
@@ -26,10 +23,9 @@ export class SimMachine {
   incarnation = 0;
   #lostBefore = 0;
 
-  constructor(time: VirtualTime, random: SeededRandom, mutant: Mutant | undefined) {
+  constructor(time: VirtualTime, random: SeededRandom) {
     this.time = time;
     this.random = random;
-    this.mutant = mutant;
     this.disk = this.#newDisk();
     this.ordered = this.#newOrdered();
   }
@@ -82,6 +78,9 @@ interface Process {
   readonly time: VirtualTime;
   readonly dead: () => boolean;
   readonly limits: { readonly checkpointBytes: number; readonly segmentBytes: number };
+  /** Every log passes through here when it is opened. */
+  watchLog(log: MemberLog, identity: Identity): MemberLog;
+  logErased(): void;
 }
 
 /**
@@ -99,7 +98,7 @@ export function simStorage(machine: SimMachine, process: Process): { readonly st
     runners.push(runner);
     return runner;
   };
-  const storage = new MutableStorage(
+  const storage = new WatchedStorage(
     {
       dir: 'data',
       files,
@@ -110,28 +109,26 @@ export function simStorage(machine: SimMachine, process: Process): { readonly st
       segmentBytes: limits.segmentBytes,
       storeLimits: { ...limits, sliceRecords: 16, recentBytes: 4096 },
     },
-    machine.mutant,
-    turns,
+    process,
   );
   return { storage, abandon: () => runners.forEach((runner) => runner.abandon()) };
 }
 
-/** Puts a mutant between the log and its driver. */
-class MutableStorage extends PortStorage {
-  readonly #mutant: Mutant | undefined;
-  readonly #turns: TurnScheduler;
+class WatchedStorage extends PortStorage {
+  readonly #process: Process;
 
-  constructor(ports: StoragePorts, mutant: Mutant | undefined, turns: TurnScheduler) {
+  constructor(ports: StoragePorts, process: Process) {
     super(ports);
-    this.#mutant = mutant;
-    this.#turns = turns;
+    this.#process = process;
   }
 
   override openLog(identity: Identity): MemberLog {
-    const log = super.openLog(identity);
-    if (this.#mutant === 'ack-before-sync') return new AckBeforeSyncLog(log, this.#turns);
-    if (this.#mutant === 'no-redo') return new NoRedoLog(log);
-    return log;
+    return this.#process.watchLog(super.openLog(identity), identity);
+  }
+
+  override async erase(): Promise<void> {
+    this.#process.logErased();
+    await super.erase();
   }
 }
 

@@ -1,10 +1,9 @@
 import { MemoryNetwork, type RaftEvent } from '@coterie/raft';
 import { SeededRandom, VirtualTime } from '@coterie/raft/testing';
-import { SafetyChecks } from './sim-checks.js';
+import { SafetyChecks } from './checks/safety-checks.js';
 import { linkIds, SimMember } from './sim-member.js';
 import { SimMachine } from './sim-storage.js';
 import { SimCounts } from './sim-counts.js';
-import type { Mutant } from './sim-mutants.js';
 
 /** Everything of one simulated cluster: time, chance, network, machines, and the processes that run on them now. */
 export class SimWorld {
@@ -21,7 +20,7 @@ export class SimWorld {
   readonly limits: { readonly checkpointBytes: number; readonly segmentBytes: number };
   #hash = 0x811c9dc5;
 
-  constructor(seed: number, members: number, mutant: Mutant | undefined) {
+  constructor(seed: number, members: number) {
     this.random = new SeededRandom(seed);
     this.counts.declare(['configuration changed', 'snapshot installed']);
     this.network = new MemoryNetwork({ schedule: (ms, fn) => this.time.schedule(ms, fn), random: this.random });
@@ -34,7 +33,7 @@ export class SimWorld {
       checkpointBytes: this.random.pick([8, 32, 128]) * 1024,
       segmentBytes: this.random.pick([4, 16, 64]) * 1024,
     };
-    for (const name of names) this.machines.set(name, new SimMachine(this.time, this.random, mutant));
+    for (const name of names) this.machines.set(name, new SimMachine(this.time, this.random));
   }
 
   get names(): readonly string[] {
@@ -67,6 +66,7 @@ export class SimWorld {
       network: this.network,
       peers: this.peers,
       limits: this.limits,
+      checks: this.checks,
       onEvent: (from, event) => this.#onEvent(from, event),
     });
     this.running.set(name, member);

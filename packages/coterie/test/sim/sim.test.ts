@@ -1,10 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mutants, runSeed } from '../../src/testing/index.js';
-
-// Seeds that have found each mutant; the search goes on from there, since any change of the code moves what a seed
-// does.
-const firstSeeds: Readonly<Record<(typeof mutants)[number], number>> = { 'ack-before-sync': 5, 'no-redo': 1 };
-const seedsMax = 80;
+import { runSeed } from '../../src/testing/index.js';
 
 // Seeds that found something once: a question that hid an answer during founding (26), a transfer to a dead member that
 // never ended (700130).
@@ -30,14 +25,4 @@ describe('the whole stack in virtual time', () => {
     expect(await runSeed(7, { simulatedMs: 10_000 })).toEqual(once);
     expect((await runSeed(8, { simulatedMs: 10_000 })).eventHash).not.toBe(once.eventHash);
   });
-
-  for (const mutant of mutants) {
-    it(`finds a planted bug: ${mutant}`, async () => {
-      for (let seed = firstSeeds[mutant]; seed < firstSeeds[mutant] + seedsMax; seed++) {
-        const { problems } = await runSeed(seed, { simulatedMs: 30_000, mutant });
-        if (problems.length > 0) return;
-      }
-      expect.fail(`${seedsMax} seeds did not find it`);
-    }, 300_000);
-  }
 });

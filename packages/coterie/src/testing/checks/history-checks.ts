@@ -1,69 +1,10 @@
-import type { RaftEvent } from '@coterie/raft';
-import type { ClientHistory, ClientWrite } from './sim-clients.js';
-import type { SimMember } from './sim-member.js';
+import type { ClientHistory, ClientWrite } from '../clients/sim-clients.js';
 
 /** One change as a watch from the first revision shows it. */
 export interface SeenChange {
   readonly revision: number;
   readonly key: string;
   readonly value: string | undefined;
-}
-
-/**
- * What must hold at every step: one leader a term, one chain of states.
- *
- * The chain covers index, term and effects of everything applied, so two members that agree on it at an index have
- * applied the same log up to there: log matching and state machine safety in one comparison.
- */
-export class SafetyChecks {
-  readonly #leaders = new Map<number, string>();
-  readonly #chains = new Map<number, { readonly chain: number; readonly member: string }>();
-  readonly #terms = new Map<SimMember, number>();
-  readonly #applied = new Map<SimMember, number>();
-  readonly #report: (problem: string) => void;
-  leaderChanges = 0;
-  appliedIndex = 0;
-
-  constructor(report: (problem: string) => void) {
-    this.#report = report;
-  }
-
-  onEvent(member: SimMember, event: RaftEvent): void {
-    if (event.type === 'role') this.#onRole(member, event);
-    else if (event.type === 'applied') this.#onApplied(member, event.index);
-  }
-
-  #onRole(member: SimMember, event: RaftEvent & { type: 'role' }): void {
-    // A wiped disk is another member.
-    const who = `${member.name}#${member.machine.incarnation}`;
-    // Within one process: a term that was not synced before a crash may be forgotten with everything that was not said
-    // in it.
-    const before = this.#terms.get(member) ?? 0;
-    if (event.term < before) this.#report(`${member.name} went back from term ${before} to ${event.term}`);
-    this.#terms.set(member, event.term);
-    if (event.role !== 'leader') return;
-    const leader = this.#leaders.get(event.term);
-    if (leader === undefined) {
-      this.#leaders.set(event.term, who);
-      this.leaderChanges++;
-    } else if (leader !== who) this.#report(`term ${event.term} has two leaders: ${leader} and ${who}`);
-  }
-
-  #onApplied(member: SimMember, index: number): void {
-    const hash = member.engine.replica?.machine.stateHash();
-    if (hash === undefined || hash.index !== index) return;
-    const last = this.#applied.get(member) ?? 0;
-    if (index <= last) this.#report(`${member.name} applied entry ${index} after ${last}`);
-    this.#applied.set(member, index);
-    this.appliedIndex = Math.max(this.appliedIndex, index);
-    const known = this.#chains.get(index);
-    if (known === undefined) this.#chains.set(index, { chain: hash.chain, member: member.name });
-    else if (known.chain !== hash.chain) {
-      this.#report(
-        `states differ at entry ${index}: ${member.name} has ${hash.chain}, ${known.member} had ${known.chain}`,
-      );
-    }
-  }
 }
 
 /** What must hold of the clients' history, against all changes as a watch from the first revision shows them. */

@@ -1,7 +1,7 @@
 import { CoterieError } from '@coterie/errors';
 import type { WriteRequest, WriteResult } from '@coterie/mvcc';
 import type { SeededRandom } from '@coterie/raft/testing';
-import type { SimMember } from './sim-member.js';
+import type { SimMember } from '../sim-member.js';
 
 /** A write that was acknowledged, or whose fate its client does not know. */
 export interface ClientWrite {

@@ -1,0 +1,123 @@
+import type { RaftEvent, Transport } from '@coterie/raft';
+import type { Identity } from '../../data-dir/identity.js';
+import type { MemberLog } from '../../data-dir/storage.js';
+import type { SimMember } from '../sim-member.js';
+import type { SimMachine } from '../sim-storage.js';
+import { ConfChecks } from './conf-checks.js';
+import { DiskTruth } from './disk-truth.js';
+import { LogChecks } from './log-checks.js';
+import { WatchedLog } from './watched-log.js';
+import { WatchedTransport } from './watched-transport.js';
+
+/**
+ * What must hold at every step, over all members and all their lives.
+ *
+ * The chain of the state machines covers index, term and effects of everything applied, so two members that agree on it
+ * at an index have applied the same log up to there, by replay or by snapshot. Everything else is seen at the ports of
+ * log and network: see {@link LogChecks}.
+ */
+export class SafetyChecks {
+  readonly #leaders = new Map<number, string>();
+  readonly #chains = new Map<number, { readonly chain: number; readonly member: string }>();
+  readonly #terms = new Map<SimMember, number>();
+  readonly #applied = new Map<SimMember, number>();
+  readonly #truths = new Map<SimMachine, { readonly incarnation: number; readonly truth: DiskTruth }>();
+  readonly #log: LogChecks;
+  readonly #confs: ConfChecks;
+  readonly #report: (problem: string) => void;
+  leaderChanges = 0;
+  appliedIndex = 0;
+
+  constructor(report: (problem: string) => void) {
+    this.#report = report;
+    this.#log = new LogChecks(report);
+    this.#confs = new ConfChecks(report);
+  }
+
+  onEvent(member: SimMember, event: RaftEvent): void {
+    if (event.type === 'role') this.#onRole(member, event);
+    else if (event.type === 'applied') this.#onApplied(member, event.index);
+    else if (event.type === 'conf') this.#confs.inForce(member.name, event.index, event.conf);
+  }
+
+  /** The log that a process of `member` opens, watched. */
+  watchLog(member: SimMember, log: MemberLog, identity: Identity): MemberLog {
+    const truth = this.#truthOf(member);
+    truth.id = identity.memberId ?? 0;
+    this.#log.knows(truth);
+    return new WatchedLog(log, {
+      loaded: (loaded) => {
+        const wrong = member.dead ? undefined : truth.load(loaded);
+        if (wrong !== undefined) this.#report(`log on disk: ${member.name}: ${wrong}`);
+      },
+      appended: (batch) => {
+        if (member.dead) return () => undefined;
+        const staged = this.#log.append(truth, batch, member.engine.replica?.node.cluster.conf);
+        return () => {
+          if (!member.dead) truth.durable(staged);
+        };
+      },
+    });
+  }
+
+  /** The log of a directory that never became a member's is gone. */
+  logErased(member: SimMember): void {
+    if (!member.dead) this.#truthOf(member).erase();
+  }
+
+  /** The network of a process of `member`, watched. */
+  watchTransport(member: SimMember, transport: Transport): Transport {
+    return new WatchedTransport(transport, (message) => {
+      if (!member.dead) this.#log.send(this.#truthOf(member), message);
+    });
+  }
+
+  /** A wiped disk is another member's. */
+  #truthOf({ name, machine }: SimMember): DiskTruth {
+    const known = this.#truths.get(machine);
+    if (known?.incarnation === machine.incarnation) return known.truth;
+    const truth = new DiskTruth(name);
+    this.#truths.set(machine, { incarnation: machine.incarnation, truth });
+    return truth;
+  }
+
+  #onRole(member: SimMember, event: RaftEvent & { type: 'role' }): void {
+    const truth = this.#truthOf(member);
+    truth.leads = event.role === 'leader' ? event.term : 0;
+    const who = `${member.name}#${member.machine.incarnation}`;
+    // Within one process: a term that was not synced before a crash may be forgotten with everything that was not said
+    // in it.
+    const before = this.#terms.get(member) ?? 0;
+    if (event.term < before) this.#report(`term: ${member.name} goes back from ${before} to ${event.term}`);
+    this.#terms.set(member, event.term);
+    const node = member.engine.replica?.node;
+    if (event.role === 'preCandidate' || event.role === 'candidate')
+      this.#log.campaigns(truth, event.term, node?.appliedIndex ?? Infinity);
+    if (event.role !== 'leader') return;
+    const leader = this.#leaders.get(event.term);
+    if (leader === undefined) {
+      this.#leaders.set(event.term, who);
+      this.leaderChanges++;
+    } else if (leader !== who)
+      this.#report(`election safety: term ${event.term} has two leaders, ${leader} and ${who}`);
+    if (node !== undefined) this.#log.leads(truth, event.term, node.cluster.conf);
+  }
+
+  #onApplied(member: SimMember, index: number): void {
+    const hash = member.engine.replica?.machine.stateHash();
+    if (hash === undefined || hash.index !== index) return;
+    const last = this.#applied.get(member) ?? 0;
+    if (index <= last) this.#report(`apply order: ${member.name} applied entry ${index} after ${last}`);
+    if (index > this.#log.committedIndex)
+      this.#report(`apply order: ${member.name} applied entry ${index}, committed is ${this.#log.committedIndex}`);
+    this.#applied.set(member, index);
+    this.appliedIndex = Math.max(this.appliedIndex, index);
+    const known = this.#chains.get(index);
+    if (known === undefined) this.#chains.set(index, { chain: hash.chain, member: member.name });
+    else if (known.chain !== hash.chain) {
+      this.#report(
+        `states differ: at entry ${index} ${member.name} has ${hash.chain}, ${known.member} had ${known.chain}`,
+      );
+    }
+  }
+}
