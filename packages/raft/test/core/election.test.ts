@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { RaftCore } from '../../src/core/core.js';
 import type { Message, Term } from '../../src/core/messages.js';
-import { bytes, confOf, initOf, logOf, ScriptedCluster, testConfig } from './scripted-cluster.js';
+import type { Role } from '../../src/core/ready.js';
+import { allRoles, memberInRole } from './member-in-role.js';
+import { confOf, initOf, logOf, ScriptedCluster, testConfig } from './scripted-cluster.js';
 
 const plain = { ...testConfig, preVote: false, checkQuorum: false };
 
@@ -36,6 +38,51 @@ describe('elections (Raft §5.2)', () => {
     cluster.tick(1, 11);
     cluster.pump();
     expect([cluster.core(1).role, cluster.core(1).term]).toEqual(['candidate', 2]);
+    expect(cluster.sentOf('vote').map((message) => [message.to, message.term])).toEqual([
+      [2, 1],
+      [3, 1],
+      [2, 2],
+      [3, 2],
+    ]);
+  });
+
+  test('an election is won, lost or open by who has answered, and the first answer of each holds', () => {
+    const table = [
+      { size: 1, answers: '', role: 'leader' },
+      { size: 2, answers: '', role: 'candidate' },
+      { size: 2, answers: '2+', role: 'leader' },
+      { size: 2, answers: '2-', role: 'follower' },
+      { size: 3, answers: '', role: 'candidate' },
+      { size: 3, answers: '2+', role: 'leader' },
+      { size: 3, answers: '2-', role: 'candidate' },
+      { size: 3, answers: '2- 3+', role: 'leader' },
+      { size: 3, answers: '2- 3-', role: 'follower' },
+      { size: 4, answers: '2+', role: 'candidate' },
+      { size: 4, answers: '2+ 3+', role: 'leader' },
+      { size: 4, answers: '2-', role: 'candidate' },
+      { size: 4, answers: '2- 3-', role: 'follower' },
+      { size: 5, answers: '2+', role: 'candidate' },
+      { size: 5, answers: '2+ 3+', role: 'leader' },
+      { size: 5, answers: '2- 3-', role: 'candidate' },
+      { size: 5, answers: '2- 3- 4+', role: 'candidate' },
+      { size: 5, answers: '2- 3- 4-', role: 'follower' },
+      // Answers that come twice, and one of a member that nobody asked.
+      { size: 5, answers: '2+ 2+ 2+', role: 'candidate' },
+      { size: 5, answers: '2- 2- 2-', role: 'candidate' },
+      { size: 5, answers: '2- 2+ 3+', role: 'candidate' },
+      { size: 5, answers: '2+ 2- 3- 4-', role: 'candidate' },
+      { size: 3, answers: '9+', role: 'candidate' },
+    ];
+    for (const { size, answers, role } of table) {
+      const cluster = ScriptedCluster.of(size, plain);
+      cluster.core(1).campaign();
+      cluster.dropAll();
+      for (const answer of answers.split(' ').filter((each) => each !== '')) {
+        const head = { group: 0, from: Number(answer[0]), to: 1, term: 1 };
+        cluster.core(1).step({ ...head, type: 'voteResponse', reject: answer[1] === '-' });
+      }
+      expect([cluster.core(1).role, cluster.core(1).term], `${size}: ${answers}`).toEqual([role, 1]);
+    }
   });
 
   test.each([1, 2, 3, 4, 5])('a cluster of %i elects with its first majority', (size) => {
@@ -53,22 +100,6 @@ describe('elections (Raft §5.2)', () => {
     }
   });
 
-  test('the timeout is drawn from [T, 2T), anew for every term', () => {
-    const seen = new Set<number>();
-    let drawn = 0;
-    const random = { nextInt: (n: number) => drawn++ % n };
-    const cluster = new ScriptedCluster(initOf(1, confOf([1, 2]), { config: plain, random }));
-    for (let term = 0; term < 30; term++) {
-      let ticks = 0;
-      for (const before = cluster.core(1).term; cluster.core(1).term === before; ticks++) {
-        cluster.tick(1);
-        cluster.pump();
-      }
-      seen.add(ticks);
-    }
-    expect([Math.min(...seen), Math.max(...seen)]).toEqual([10, 19]);
-  });
-
   test('one vote a term, first come first served, and again for the same candidate', () => {
     const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3]), { config: plain }));
     const core = cluster.core(1);
@@ -83,20 +114,85 @@ describe('elections (Raft §5.2)', () => {
     ]);
   });
 
-  test.each([
-    { ours: [1, 2], lastTerm: 1, lastIndex: 9, granted: false },
-    { ours: [1, 2], lastTerm: 2, lastIndex: 1, granted: false },
-    { ours: [1, 2], lastTerm: 2, lastIndex: 2, granted: true },
-    { ours: [1, 2], lastTerm: 3, lastIndex: 1, granted: true },
-    { ours: [], lastTerm: 0, lastIndex: 0, granted: true },
-  ])('a voter with terms $ours answers ($lastTerm, $lastIndex): $granted', ({ ours, lastTerm, lastIndex, granted }) => {
-    for (const type of ['vote', 'preVote'] as const) {
-      const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3]), { config: plain, entries: logOf(...ours) }));
-      cluster.core(1).step({ ...voteRequest(5, { lastTerm, lastIndex }), type } as Message);
-      cluster.pump();
-      expect([...cluster.sentOf('voteResponse'), ...cluster.sentOf('preVoteResponse')].map((m) => m.reject)).toEqual([
-        !granted,
-      ]);
+  test('a request tells how far the candidate’s log goes', () => {
+    const behindSnapshot = { start: { index: 5, term: 2 }, applied: 5, hardState: { term: 4, vote: 0, commit: 5 } };
+    const [sixth] = logOf(1, 1, 1, 1, 1, 4).slice(5);
+    const table = [
+      { init: {}, last: [0, 0] },
+      { init: { entries: logOf(1) }, last: [1, 1] },
+      { init: { entries: logOf(1, 1, 2), hardState: { term: 6, vote: 0, commit: 1 } }, last: [3, 2] },
+      { init: behindSnapshot, last: [5, 2] },
+      { init: { ...behindSnapshot, entries: sixth === undefined ? [] : [sixth] }, last: [6, 4] },
+    ];
+    for (const { init, last } of table) {
+      for (const config of [plain, testConfig]) {
+        const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3]), { ...init, config }));
+        cluster.core(1).campaign();
+        cluster.drain();
+        const asked = [...cluster.sentOf('vote'), ...cluster.sentOf('preVote')];
+        expect(asked.map(({ to, lastIndex, lastTerm }) => [to, lastIndex, lastTerm])).toEqual([
+          [2, ...last],
+          [3, ...last],
+        ]);
+      }
+    }
+  });
+
+  test('a voter refuses a log that ends before its own, by term first and then by length', () => {
+    const table = [
+      { ours: [1, 2], lastTerm: 1, lastIndex: 1, granted: false },
+      { ours: [1, 2], lastTerm: 1, lastIndex: 2, granted: false },
+      { ours: [1, 2], lastTerm: 1, lastIndex: 9, granted: false },
+      { ours: [1, 2], lastTerm: 2, lastIndex: 1, granted: false },
+      { ours: [1, 2], lastTerm: 2, lastIndex: 2, granted: true },
+      { ours: [1, 2], lastTerm: 2, lastIndex: 3, granted: true },
+      { ours: [1, 2], lastTerm: 3, lastIndex: 1, granted: true },
+      { ours: [1], lastTerm: 0, lastIndex: 0, granted: false },
+      { ours: [], lastTerm: 0, lastIndex: 0, granted: true },
+    ];
+    for (const { ours, lastTerm, lastIndex, granted } of table) {
+      for (const type of ['vote', 'preVote'] as const) {
+        const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3]), { config: plain, entries: logOf(...ours) }));
+        cluster.core(1).step({ ...voteRequest(5, { lastTerm, lastIndex }), type } as Message);
+        cluster.pump();
+        const answers = [...cluster.sentOf('voteResponse'), ...cluster.sentOf('preVoteResponse')];
+        expect(
+          answers.map(({ reject }) => reject),
+          `[${ours.join()}] asked for ${lastTerm}/${lastIndex}`,
+        ).toEqual([!granted]);
+      }
+    }
+  });
+
+  test('who has voted, leads or follows a leader votes for nobody else in that term, and in a later one again', () => {
+    const ask = (role: Role, type: 'vote' | 'preVote', term: Term, lastIndex: number, lastTerm: Term) => {
+      const cluster = memberInRole(role);
+      const before = cluster.sent.length;
+      cluster.core(1).step({ ...voteRequest(term, { from: 3, lastIndex, lastTerm }), type } as Message);
+      cluster.drain();
+      const [answer] = [...cluster.sentOf('voteResponse', before), ...cluster.sentOf('preVoteResponse', before)];
+      return answer?.reject === false;
+    };
+    for (const role of allRoles) {
+      // A pre-candidate has given no vote and knows no leader in its term.
+      expect(ask(role, 'vote', 3, 9, 3), `${role}, same term`).toBe(role === 'preCandidate');
+      expect(ask(role, 'preVote', 3, 9, 3), `${role}, same term`).toBe(role === 'preCandidate');
+      for (const type of ['vote', 'preVote'] as const) {
+        expect(ask(role, type, 4, 9, 3), `${role}, ${type} of a later term`).toBe(true);
+        // The leader's own log ends in (1, 3), the others' are empty.
+        expect(ask(role, type, 4, 0, 0), `${role}, ${type} for a shorter log`).toBe(role !== 'leader');
+      }
+    }
+  });
+
+  test('a member that is all of its cluster elects itself when its timeout is over', () => {
+    for (const config of [plain, testConfig]) {
+      const cluster = new ScriptedCluster(initOf(1, confOf([1]), { config, entries: logOf(1, 2) }));
+      cluster.tickAll(10);
+      expect(cluster.core(1).role).toBe('follower');
+      cluster.tickAll(1);
+      expect(cluster.core(1).status()).toMatchObject({ role: 'leader', term: 3, leader: 1, commit: 3 });
+      expect(cluster.sent).toEqual([]);
     }
   });
 
@@ -175,209 +271,112 @@ describe('votes and the disk', () => {
     expect(cluster.core(1).role).toBe('follower');
     cluster.resumeDisk(1);
     expect(cluster.core(1).role).toBe('follower');
+    // Nor one whose own vote is all it needs: others know a configuration that it has not applied.
+    const alone = new ScriptedCluster(initOf(1, confOf([1]), { config: plain }));
+    alone.stallDisk(1);
+    alone.core(1).campaign();
+    alone.drain();
+    alone.core(1).step({ type: 'heartbeat', group: 0, from: 2, to: 1, term: 1, commit: 0, context: 0 });
+    alone.resumeDisk(1);
+    expect([alone.core(1).role, alone.core(1).leader]).toEqual(['follower', 2]);
+  });
+
+  test('a pre-candidate that has yielded is revived by nobody’s late yes, nor by its disk', () => {
+    const cluster = memberInRole('preCandidate');
+    const core = cluster.core(1);
+    cluster.stallDisk(1);
+    core.step({
+      type: 'append',
+      group: 0,
+      from: 2,
+      to: 1,
+      term: 3,
+      prevIndex: 0,
+      prevTerm: 0,
+      commit: 0,
+      entries: logOf(3),
+    });
+    cluster.drain();
+    for (const from of [2, 3]) core.step({ type: 'preVoteResponse', group: 0, from, to: 1, term: 4, reject: false });
+    cluster.resumeDisk(1);
+    expect([core.role, core.term, core.leader]).toEqual(['follower', 3, 2]);
+  });
+
+  test('a pre-candidate’s yes to itself is no vote in the election that follows', () => {
+    const cluster = memberInRole('preCandidate');
+    const core = cluster.core(1);
+    cluster.stallDisk(1);
+    core.step({ type: 'preVoteResponse', group: 0, from: 2, to: 1, term: 4, reject: false });
+    cluster.drain();
+    expect([core.role, core.term]).toEqual(['candidate', 4]);
+    core.step({ type: 'voteResponse', group: 0, from: 2, to: 1, term: 4, reject: false });
+    expect(core.role).toBe('candidate');
+    cluster.resumeDisk(1);
+    expect(core.role).toBe('leader');
   });
 });
 
-describe('terms', () => {
-  test.each(['follower', 'candidate', 'leader'] as const)('a %s yields to a later term', (role) => {
-    const cluster = ScriptedCluster.of(3, { preVote: false, checkQuorum: false });
-    if (role === 'leader') cluster.elect(1);
-    if (role === 'candidate') {
-      cluster.core(1).campaign();
-      cluster.dropAll();
-    }
-    expect(cluster.core(1).role).toBe(role);
-    cluster.core(1).step({ type: 'heartbeat', group: 0, from: 3, to: 1, term: 9, commit: 0, context: 0 });
-    expect([cluster.core(1).role, cluster.core(1).term, cluster.core(1).leader]).toEqual(['follower', 9, 3]);
+describe('who must not campaign', () => {
+  /** What ticks, applications and a leader that hands over can do to make a member campaign. */
+  function urge(cluster: ScriptedCluster, id: number): void {
+    cluster.core(id).campaign();
+    cluster
+      .core(id)
+      .step({ type: 'timeoutNow', group: 0, from: id === 1 ? 2 : 1, to: id, term: cluster.core(id).term });
+    cluster.drain();
+  }
+
+  test('a leader does not', () => {
+    const cluster = memberInRole('leader');
+    const before = cluster.core(1).status();
+    urge(cluster, 1);
+    expect(cluster.core(1).status()).toEqual(before);
+    expect(cluster.sentOf('vote').filter(({ term }) => term > 3)).toEqual([]);
   });
 
-  test('a candidate yields to the leader of its own term', () => {
-    const cluster = ScriptedCluster.of(3, { preVote: false });
-    cluster.core(1).campaign();
-    cluster.dropAll();
-    const append = { type: 'append', group: 0, from: 2, to: 1, term: 1, prevIndex: 0, prevTerm: 0 } as const;
-    cluster.core(1).step({ ...append, commit: 0, entries: [] });
-    expect([cluster.core(1).role, cluster.core(1).leader]).toEqual(['follower', 2]);
+  test('a leader does not ask for pre-votes either', () => {
+    const cluster = memberInRole('leader', { preVote: true });
+    const before = cluster.core(1).status();
+    urge(cluster, 1);
+    expect(cluster.core(1).status()).toEqual(before);
+    expect(cluster.sentOf('preVote').filter(({ term }) => term > 3)).toEqual([]);
   });
 
-  test('a later term in an answer is no vote', () => {
-    const cluster = ScriptedCluster.of(3, { preVote: false });
-    cluster.core(1).campaign();
-    cluster.dropAll();
-    cluster.core(1).step({ type: 'voteResponse', group: 0, from: 2, to: 1, term: 7, reject: false });
-    expect([cluster.core(1).role, cluster.core(1).term, cluster.core(1).status().vote]).toEqual(['follower', 7, 0]);
-  });
-
-  test('messages of an earlier term change nothing', () => {
-    const cluster = ScriptedCluster.of(3, { checkQuorum: false });
+  test('a member with a committed joint change that it has not applied does not, though other entries follow', () => {
+    const cluster = ScriptedCluster.of(3, plain);
     cluster.elect(1);
-    cluster.elect(2);
-    const before = cluster.core(3).status();
-    const entry = { term: 1, index: 4, kind: 'normal', data: bytes('old') } as const;
-    const head = { group: 0, from: 1, to: 3, term: 1 };
-    cluster.core(3).step({ ...head, type: 'append', prevIndex: 3, prevTerm: 2, commit: 4, entries: [entry] });
-    cluster.core(3).step({ ...head, type: 'heartbeat', commit: 9, context: 0 });
-    cluster.core(3).step({ ...head, type: 'vote', lastIndex: 9, lastTerm: 9 });
-    cluster.core(3).step({ ...head, type: 'timeoutNow' });
-    expect(cluster.core(3).status()).toEqual(before);
-  });
-});
-
-describe('pre-vote and check of the quorum (thesis §9.6, §6.2)', () => {
-  test('a cut off member does not raise terms, and comes back without disturbing the leader', () => {
-    const cluster = ScriptedCluster.of(3);
-    cluster.elect(1);
-    cluster.isolate(3);
-    cluster.tickAll(60);
-    expect([cluster.core(3).role, cluster.core(3).term]).toEqual(['preCandidate', 1]);
-    cluster.heal();
-    cluster.tickAll(30);
-    expect(cluster.core(1).isLeader).toBe(true);
-    expect([...cluster.cores.values()].map((core) => core.term)).toEqual([1, 1, 1]);
-    expect(cluster.core(3).leader).toBe(1);
-  });
-
-  test('a pre-vote changes neither term nor vote of the one who is asked', () => {
-    const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3])));
-    cluster.core(1).step({ ...voteRequest(5), type: 'preVote' } as Message);
-    cluster.pump();
-    expect(cluster.core(1).status()).toMatchObject({ term: 0, vote: 0 });
-    expect(cluster.sentOf('preVoteResponse')[0]).toMatchObject({ term: 5, reject: false });
-  });
-
-  test('a refused pre-vote with a later term brings the asker up to it', () => {
-    const cluster = new ScriptedCluster(
-      initOf(1, confOf([1, 2, 3])),
-      initOf(2, confOf([1, 2, 3]), { entries: logOf(1, 4), hardState: { term: 6, vote: 0, commit: 0 } }),
-    );
-    cluster.core(1).campaign();
-    cluster.pump();
-    expect([cluster.core(1).role, cluster.core(1).term]).toEqual(['follower', 6]);
-    // And the one with the better log wins in the end.
-    cluster.elect(2);
-  });
-
-  test('a yes to an earlier pre-vote does not count for a later one', () => {
-    const cluster = ScriptedCluster.of(5);
-    cluster.core(1).campaign();
-    cluster.dropAll();
-    cluster.core(1).step({ type: 'heartbeat', group: 0, from: 3, to: 1, term: 4, commit: 0, context: 0 });
-    cluster.core(1).campaign();
-    for (const from of [2, 4, 5]) {
-      cluster.core(1).step({ type: 'preVoteResponse', group: 0, from, to: 1, term: 1, reject: false });
-      cluster.core(1).step({ type: 'preVoteResponse', group: 0, from, to: 1, term: 4, reject: false });
-    }
-    expect([cluster.core(1).role, cluster.core(1).term]).toEqual(['preCandidate', 4]);
-  });
-
-  test('a member that hears its leader ignores candidates, and votes once it does not', () => {
-    const cluster = ScriptedCluster.of(3);
-    cluster.elect(1);
-    cluster.core(2).step(voteRequest(9, { from: 3, to: 2, lastIndex: 9, lastTerm: 9 }));
-    expect(cluster.core(2).term).toBe(1);
-    cluster.isolate(1);
-    cluster.tick(2, 10);
-    cluster.core(2).step(voteRequest(9, { from: 3, to: 2, lastIndex: 9, lastTerm: 9 }));
-    expect(cluster.core(2).status()).toMatchObject({ term: 9, vote: 3 });
-  });
-
-  test('a leader that hears no quorum steps down and is silent; one that does, stays', () => {
-    const cluster = ScriptedCluster.of(5);
-    cluster.elect(1);
-    cluster.cut([1, 2], [3, 4, 5]);
-    for (let i = 0; i < 25; i++) {
-      cluster.tick(1);
-      cluster.pump();
-    }
-    expect([cluster.core(1).role, cluster.core(1).term, cluster.core(1).leader]).toEqual(['follower', 1, 0]);
-    const quiet = cluster.sent.length;
-    cluster.tick(1);
-    cluster.pump();
-    expect(cluster.sentOf('heartbeat', quiet)).toEqual([]);
-    const other = ScriptedCluster.of(5);
-    other.elect(1);
-    other.cut([1, 2, 3], [4, 5]);
-    other.tickAll(60);
-    expect([other.core(1).role, other.core(1).term]).toEqual(['leader', 1]);
-  });
-
-  test('a member ahead of its leader in term gets free by its answer', () => {
-    const cluster = ScriptedCluster.of(3, { preVote: false });
-    cluster.elect(1);
-    cluster.isolate(3);
-    for (let i = 0; i < 3; i++) {
-      cluster.core(3).campaign();
-      cluster.dropAll();
-    }
-    expect(cluster.core(3).term).toBe(4);
-    cluster.heal();
-    cluster.tickAll(60);
-    const leaders = [...cluster.cores.values()].filter((core) => core.isLeader);
-    expect(leaders.length).toBe(1);
-    expect(new Set([...cluster.cores.values()].map((core) => core.term)).size).toBe(1);
-    expect(leaders[0]?.term).toBeGreaterThanOrEqual(4);
-  });
-
-  test('followers that forget their leader elect another at once', () => {
-    const cluster = ScriptedCluster.of(3);
-    cluster.elect(1);
-    cluster.isolate(1);
-    cluster.core(2).campaign();
-    cluster.pump();
-    expect(cluster.core(2).isLeader).toBe(false);
-    cluster.core(3).forgetLeader();
-    cluster.core(2).campaign();
-    cluster.pump();
-    expect(cluster.core(2).isLeader).toBe(true);
-  });
-
-  test('a cluster goes over from no pre-vote to pre-vote one member at a time', () => {
-    const conf = confOf([1, 2, 3]);
-    const cluster = new ScriptedCluster(
-      initOf(1, conf, { config: { ...testConfig, preVote: false } }),
-      initOf(2, conf, { config: { ...testConfig, preVote: false } }),
-      initOf(3, conf),
-    );
-    cluster.elect(1);
-    cluster.isolate(2);
-    cluster.core(2).campaign();
-    cluster.dropAll();
+    cluster.holdApply(2);
+    const steps = [
+      { op: 'addLearner', id: 3 },
+      { op: 'addVoter', id: 4 },
+    ] as const;
+    expect(cluster.change(1, steps, 'explicit').ok).toBe(true);
     cluster.propose(1);
     cluster.pump();
-    cluster.heal();
-    cluster.isolate(1);
-    // 2 is ahead in term and behind in log, 3 the other way round: it takes 3 one attempt to find the term.
-    cluster.tick(2, 10);
-    cluster.tick(3, 10);
-    cluster.core(3).campaign();
-    cluster.pump();
-    expect([cluster.core(3).isLeader, cluster.core(3).term]).toEqual([false, 2]);
-    cluster.elect(3);
+    expect([cluster.core(2).commit, cluster.core(1).conf.votersOutgoing]).toEqual([3, [1, 2, 3]]);
+    urge(cluster, 2);
+    cluster.tick(2, 50);
+    expect([cluster.core(2).role, cluster.core(2).term]).toEqual(['follower', 1]);
+    cluster.resumeApply(2);
+    cluster.core(2).campaign();
+    expect(cluster.core(2).role).toBe('candidate');
   });
 
-  test('members with their leader still in mind do not stop each other from electing one, once it is silent', () => {
-    const cluster = ScriptedCluster.of(5);
-    cluster.elect(1);
-    cluster.isolate(1);
-    cluster.tickAll(40);
-    expect([2, 3, 4, 5].filter((id) => cluster.core(id).isLeader).length).toBe(1);
-    expect(cluster.core(1).isLeader).toBe(false);
-  });
-});
-
-describe('campaigning by hand', () => {
-  test('does nothing on a leader', () => {
-    const cluster = ScriptedCluster.of(3);
-    cluster.elect(1);
-    cluster.core(1).campaign();
-    cluster.pump();
-    expect([cluster.core(1).role, cluster.core(1).term]).toEqual(['leader', 1]);
-  });
-
-  test('leadership goes round', () => {
-    const cluster = ScriptedCluster.of(3, { checkQuorum: false });
-    for (const id of [1, 2, 3, 1]) cluster.elect(id);
-    expect(cluster.core(1).term).toBe(4);
-    expect([...cluster.cores.values()].map((core) => core.commit)).toEqual([4, 4, 4]);
+  test('a member with a snapshot that is not durable does not, until it is', () => {
+    for (const config of [plain, testConfig]) {
+      const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3]), { config }));
+      const core = cluster.core(1);
+      core.step({ type: 'heartbeat', group: 0, from: 2, to: 1, term: 1, commit: 0, context: 0 });
+      cluster.drain();
+      cluster.stallDisk(1);
+      core.restoreSnapshot({ index: 10, term: 1, conf: confOf([1, 2, 3]), size: 1 }, 2);
+      cluster.drain();
+      urge(cluster, 1);
+      cluster.tick(1, 50);
+      expect([core.role, core.term]).toEqual(['follower', 1]);
+      cluster.resumeDisk(1);
+      core.campaign();
+      expect(core.role).toBe(config.preVote ? 'preCandidate' : 'candidate');
+    }
   });
 });
