@@ -151,10 +151,12 @@ export class RaftCore {
     }
     tickForwardedReads(s);
     s.electionElapsed++;
-    if (s.electionElapsed >= s.electionTimeout && s.promotable) {
-      s.electionElapsed = 0;
-      hup(s);
-    }
+    if (s.electionElapsed < s.electionTimeout || !s.promotable) return;
+    const silent = s.electionElapsed;
+    s.electionElapsed = 0;
+    // One that must not campaign yet goes on counting: starting anew it would look as if it had just heard its leader,
+    // and refuse its vote to others in the name of one that is dead.
+    if (!hup(s)) s.electionElapsed = silent;
   }
 
   /**

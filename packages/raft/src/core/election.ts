@@ -13,10 +13,14 @@ export type CampaignKind = 'pre' | 'real' | 'transfer';
 type VoteRequest = Message & { readonly type: 'vote' | 'preVote' };
 type VoteResponse = Message & { readonly type: 'voteResponse' | 'preVoteResponse' };
 
-/** Starts an election unless this member must not, for whatever reason it was asked to. */
-export function campaign(s: CoreState, kind: CampaignKind): void {
-  if (s.role === 'leader' || !s.promotable || hasUnappliedConfChange(s)) return;
-  if (kind !== 'transfer' && isPromised(s)) return;
+/**
+ * Starts an election unless this member must not, for whatever reason it was asked to.
+ *
+ * @returns whether it was started
+ */
+export function campaign(s: CoreState, kind: CampaignKind): boolean {
+  if (s.role === 'leader' || !s.promotable || hasUnappliedConfChange(s)) return false;
+  if (kind !== 'transfer' && isPromised(s)) return false;
   if (kind === 'pre') {
     becomePreCandidate(s);
     requestVotes(s, 'preVote', s.term + 1, false);
@@ -27,11 +31,16 @@ export function campaign(s: CoreState, kind: CampaignKind): void {
     requestVotes(s, 'vote', s.term, kind === 'transfer');
     // The own vote counts once it is durable: see selfVoteDurable.
   }
+  return true;
 }
 
-/** The election that ticks and applications start. */
-export function hup(s: CoreState): void {
-  campaign(s, s.config.preVote ? 'pre' : 'real');
+/**
+ * The election that ticks and applications start.
+ *
+ * @returns whether it was started
+ */
+export function hup(s: CoreState): boolean {
+  return campaign(s, s.config.preVote ? 'pre' : 'real');
 }
 
 /**
