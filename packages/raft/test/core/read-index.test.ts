@@ -95,6 +95,85 @@ describe('reads without the log (thesis §6.4)', () => {
     expect(cluster.of(1).reads).toEqual([{ token: 2, index: 1 }]);
   });
 
+  test('a read through a follower waits for the quorum as well', () => {
+    for (const reader of [1, 2]) {
+      const cluster = ScriptedCluster.of(3);
+      cluster.elect(1);
+      const index = cluster.propose(1);
+      cluster.pump();
+      cluster.only((message) => message.type !== 'heartbeatResponse');
+      cluster.core(reader).readIndex(7);
+      cluster.pump();
+      expect(cluster.of(reader).reads).toEqual([]);
+      cluster.heal();
+      cluster.tick(1);
+      cluster.pump();
+      expect(cluster.of(reader).reads).toEqual([{ token: 7, index }]);
+    }
+  });
+
+  test('a learner reads, and its own word confirms nothing', () => {
+    const conf = confOf([1, 2], { learners: [3] });
+    const cluster = new ScriptedCluster(...[1, 2, 3].map((id) => initOf(id, conf)));
+    cluster.elect(1);
+    cluster.isolate(2);
+    cluster.core(3).readIndex(7);
+    cluster.core(1).readIndex(8);
+    cluster.pump();
+    cluster.tick(1, 2);
+    cluster.pump();
+    expect([cluster.of(1).reads, cluster.of(3).reads]).toEqual([[], []]);
+    cluster.heal();
+    cluster.tick(1);
+    cluster.pump();
+    expect([cluster.of(1).reads, cluster.of(3).reads]).toEqual([[{ token: 8, index: 1 }], [{ token: 7, index: 1 }]]);
+  });
+
+  test('the same token asked again is not confirmed by late answers to the first time', () => {
+    const cluster = ScriptedCluster.of(3);
+    const core = cluster.elect(1);
+    core.readIndex(7);
+    cluster.drain();
+    // Both answers to the first round are on their way, and only one of them arrives in time.
+    const late: Message[] = [];
+    cluster.only((message) => {
+      if (message.type === 'heartbeatResponse') late.push(message);
+      return message.type !== 'heartbeatResponse';
+    });
+    cluster.pump();
+    expect(late.length).toBe(2);
+    core.step(late[0] as Message);
+    cluster.pump();
+    expect(cluster.of(1).reads).toEqual([{ token: 7, index: 1 }]);
+    // The others elect and commit without it; what it reads now must not come from before.
+    cluster.heal();
+    cluster.isolate(1);
+    for (const id of [2, 3]) cluster.core(id).forgetLeader();
+    cluster.elect(2);
+    cluster.propose(2);
+    cluster.pump();
+    core.readIndex(7);
+    cluster.pump();
+    for (const answer of late) core.step(answer);
+    cluster.pump();
+    expect([core.isLeader, cluster.of(1).reads.length]).toEqual([true, 1]);
+  });
+
+  test('what is answered takes no room any more', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    const batch = 4096;
+    const batches = pendingReadsMax / batch + 2;
+    for (const reader of [1, 2]) {
+      for (let i = 0; i < batches; i++) {
+        for (let token = 0; token < batch; token++) cluster.core(reader).readIndex(token);
+        cluster.pump();
+      }
+      const { reads } = cluster.of(reader);
+      expect([reads.length, reads.filter((read) => read.index === undefined).length]).toEqual([batches * batch, 0]);
+    }
+  });
+
   test('lost heartbeats delay a round, and the next ones carry it', () => {
     const cluster = ScriptedCluster.of(3);
     cluster.elect(1);

@@ -19,13 +19,8 @@ function compacted(): ScriptedCluster {
 }
 
 describe('a leader that lacks what a member needs', () => {
-  test('asks for a snapshot once the member is heard of, sends nothing meanwhile, and goes on behind it', () => {
+  test('asks for a snapshot, sends nothing meanwhile, and goes on behind it', () => {
     const cluster = compacted();
-    // While 3 is silent nothing is asked for.
-    cluster.isolate(3);
-    cluster.tickAll(15);
-    expect(cluster.of(1).snapshotsTo).toEqual([]);
-    cluster.heal();
     cluster.tickAll(3);
     expect(cluster.of(1).snapshotsTo).toEqual([3]);
     expect(cluster.core(1).status().progress[2]).toMatchObject({
@@ -63,6 +58,86 @@ describe('a leader that lacks what a member needs', () => {
     cluster.core(3).restoreSnapshot({ ...meta, index: 12, term: 1, conf: confOf([1, 2, 3]) }, 1);
     cluster.pump();
     expect(cluster.core(1).status().progress[2]).toMatchObject({ state: 'replicate', match: 15 });
+  });
+
+  test('asks for none for a member that is silent', () => {
+    const cluster = compacted();
+    cluster.isolate(3);
+    // An election timeout without a word of it.
+    cluster.tickAll(25);
+    cluster.core(1).reportUnreachable(3);
+    cluster.propose(1);
+    cluster.tickAll(5);
+    expect(cluster.of(1).snapshotsTo).toEqual([]);
+    expect(cluster.core(1).status().progress[2]).toMatchObject({ state: 'probe', next: 2, recentActive: false });
+    cluster.heal();
+    cluster.tickAll(1);
+    expect(cluster.of(1).snapshotsTo).toEqual([3]);
+  });
+
+  test('asks for one once, whatever else there is to send', () => {
+    const cluster = compacted();
+    cluster.tickAll(2);
+    const before = cluster.sent.length;
+    for (let i = 0; i < 5; i++) {
+      cluster.propose(1);
+      cluster.core(1).reportUnreachable(3);
+      cluster.tickAll(1);
+    }
+    expect(cluster.of(1).snapshotsTo).toEqual([3]);
+    expect(cluster.sentOf('append', before).filter(({ to }) => to === 3)).toEqual([]);
+    // It is not forgotten: heartbeats go on.
+    expect(cluster.sentOf('heartbeat', before).filter(({ to }) => to === 3).length).toBe(5);
+    expect(cluster.core(1).status().progress[2]).toMatchObject({ state: 'snapshot', pendingSnapshot: 10, next: 11 });
+  });
+
+  test('probes behind it once the transfer is reported done, when the member is heard of', () => {
+    const cluster = compacted();
+    cluster.tickAll(2);
+    cluster.propose(1);
+    cluster.pump();
+    cluster.core(1).reportSnapshot(3, true);
+    expect(cluster.core(1).status().progress[2]).toMatchObject({ state: 'probe', paused: true, match: 1, next: 11 });
+    const before = cluster.sent.length;
+    cluster.propose(1);
+    cluster.drain();
+    expect(cluster.sentOf('append', before).filter(({ to }) => to === 3)).toEqual([]);
+    cluster.core(1).step({ type: 'heartbeatResponse', group: 0, from: 3, to: 1, term: 1, context: 0 });
+    cluster.drain();
+    expect(cluster.sentOf('append', before).filter(({ to }) => to === 3)).toMatchObject([{ prevIndex: 10 }]);
+  });
+
+  test('ends the wait by an answer that reaches its log, and by none that falls short', () => {
+    const cluster = compacted();
+    cluster.tickAll(2);
+    const core = cluster.core(1);
+    const answer = (index: number) => {
+      core.step({ type: 'appendResponse', group: 0, from: 3, to: 1, term: 1, index, reject: false });
+      return core.status().progress[2];
+    };
+    expect(answer(5)).toMatchObject({ state: 'snapshot', match: 5, paused: true });
+    expect(answer(9)).toMatchObject({ state: 'snapshot', match: 9, paused: true });
+    cluster.propose(1);
+    cluster.pump();
+    expect(answer(10)).toMatchObject({ state: 'replicate', match: 10, pendingSnapshot: 0, next: 12 });
+  });
+
+  test('sends the entries behind it as soon as the member says that it has it, one after the other', () => {
+    const cluster = compacted();
+    cluster.tickAll(2);
+    for (let i = 0; i < 3; i++) cluster.propose(1);
+    cluster.pump();
+    cluster.stallDisk(3);
+    expect(cluster.core(3).restoreSnapshot({ ...meta, term: 1, conf: confOf([1, 2, 3]) }, 1)).toBe(true);
+    cluster.pump();
+    // Its mark is not durable yet, so nothing is promised and nothing more comes.
+    expect(cluster.core(3).lastIndex).toBe(10);
+    cluster.resumeDisk(3);
+    cluster.pump();
+    expect(cluster.of(3).applied.map((entry) => entry.index)).toEqual([1, 11, 12, 13]);
+    const index = cluster.propose(1);
+    cluster.pump();
+    expect([cluster.core(3).lastIndex, cluster.core(3).commit]).toEqual([index, index]);
   });
 
   test('reports of others, and of members in no need, change nothing', () => {
@@ -111,16 +186,37 @@ describe('a member that receives a snapshot', () => {
   });
 
   test('ignores one that is not newer, and says how far it is', () => {
-    const core = new RaftCore(init);
-    expect(core.restoreSnapshot({ ...meta, index: 2, term: 1 }, 2)).toBe(false);
-    expect(core.ready().send).toMatchObject([{ type: 'appendResponse', index: 2, reject: false }]);
-    expect(core.lastIndex).toBe(3);
+    const core = new RaftCore(
+      initOf(1, confOf([1, 2, 3]), {
+        ...{ start: { index: 5, term: 1 }, hardState: { term: 3, vote: 0, commit: 7 }, applied: 6 },
+        entries: [6, 7, 8].map((index) => ({ term: 2, index, kind: 'normal', data: bytes('x') })),
+      }),
+    );
+    core.ready();
+    for (const [index, term] of [
+      [3, 1],
+      [5, 1],
+      [6, 2],
+      // Of another log: what is committed here is right.
+      [7, 3],
+    ] as const) {
+      expect(core.restoreSnapshot({ ...meta, index, term }, 2)).toBe(false);
+      const { append: batch, send } = core.ready();
+      expect(batch).toBeUndefined();
+      expect(send).toMatchObject([{ type: 'appendResponse', to: 2, index: 7, reject: false }]);
+      expect([core.firstIndex, core.lastIndex, core.commit, core.conf]).toEqual([6, 8, 7, confOf([1, 2, 3])]);
+    }
   });
 
-  test('commits instead of restoring when its log has that entry', () => {
-    const core = new RaftCore(init);
-    expect(core.restoreSnapshot({ ...meta, index: 3, term: 2 }, 2)).toBe(false);
-    expect([core.commit, core.lastIndex]).toEqual([3, 3]);
+  test('commits instead of restoring when its log has that entry, and keeps what is behind it', () => {
+    const core = new RaftCore({ ...init, entries: logOf(1, 1, 2, 2, 3) });
+    expect(core.restoreSnapshot({ ...meta, index: 4, term: 2 }, 2)).toBe(false);
+    expect([core.commit, core.firstIndex, core.lastIndex]).toEqual([4, 1, 5]);
+    const ready = core.ready();
+    expect([ready.append?.snapshot, ready.append?.entries]).toEqual([undefined, []]);
+    expect(ready.send).toMatchObject([{ index: 4, reject: false }]);
+    expect(ready.committed.map((entry) => entry.index)).toEqual([3, 4]);
+    expect(core.conf).toEqual(confOf([1, 2, 3]));
   });
 
   test('drops a tail that the snapshot contradicts', () => {
@@ -129,17 +225,39 @@ describe('a member that receives a snapshot', () => {
     expect([core.lastIndex, core.termAt(3)]).toEqual([3, 3]);
   });
 
-  test('may be promoted, demoted or not named by it', () => {
-    for (const conf of [confOf([2, 3], { learners: [1] }), confOf([1], { votersOutgoing: [1, 2] }), confOf([2, 3])]) {
-      const core = new RaftCore(init);
-      expect(core.restoreSnapshot({ ...meta, conf }, 2)).toBe(true);
-      core.appendDurable(core.ready().append?.seq ?? 0);
-      expect(core.conf).toEqual(conf);
-      core.campaign();
-      expect(core.role === 'follower').toBe(!conf.voters.includes(1));
+  test('has the configuration of the snapshot and nothing of its own: every part of it, for every change of part', () => {
+    const confs = [
+      confOf([1, 2, 3], { learners: [4] }),
+      confOf([1, 2], { votersOutgoing: [1, 2, 3], learners: [5], learnersNext: [3], autoLeave: true }),
+      // Voters become learners, learners voters, and members go.
+      confOf([2, 3], { learners: [1] }),
+      confOf([1, 4]),
+    ];
+    for (const before of confs) {
+      for (const after of confs) {
+        const core = new RaftCore({ ...init, conf: before });
+        expect(core.restoreSnapshot({ ...meta, conf: after }, 2)).toBe(true);
+        expect(core.conf).toEqual(before);
+        core.appendDurable(core.ready().append?.seq ?? 0);
+        expect(core.conf).toEqual(after);
+        core.campaign();
+        expect(core.role === 'follower').toBe(after.learners.includes(1));
+      }
     }
-    const fresh = new RaftCore(initOf(1, emptyConf));
+  });
+
+  test('takes one that does not name it yet, and leads nothing until it is named', () => {
+    const fresh = new RaftCore(initOf(9, emptyConf));
     expect(fresh.restoreSnapshot(meta, 2)).toBe(true);
+    fresh.appendDurable(fresh.ready().append?.seq ?? 0);
+    for (let i = 0; i < 50; i++) fresh.tick();
+    fresh.campaign();
+    fresh.step({ type: 'timeoutNow', group: 0, from: 2, to: 9, term: fresh.term });
+    expect([fresh.role, fresh.ready().send]).toMatchObject(['follower', [{ type: 'appendResponse', index: 10 }]]);
+    // The change that adds it is behind the snapshot.
+    fresh.applyConfChange({ transition: 'auto', steps: [{ op: 'addVoter', id: 9 }] }, 11);
+    fresh.campaign();
+    expect(fresh.role).toBe('preCandidate');
   });
 
   test('takes a newer one while the first is on its way', () => {
