@@ -16,6 +16,9 @@
  * ```
  */
 export { openPeer } from './open-peer.js';
+export { inspectDataDir, recoverCluster, type RecoverOptions } from './recovery/recover-cluster.js';
+export type { RecoveryReport } from './recovery/recover-storage.js';
+export type { DataDirReport, SurveyedMember } from './recovery/survey.js';
 export { closeOnSignals, type CloseOnSignalsOptions } from './close-on-signals.js';
 export type { ClusterOptions, ListenOptions, Logger, PeerOptions } from './options.js';
 export type { Members, Peer, PeerClosed } from './peer.js';

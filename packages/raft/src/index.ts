@@ -34,6 +34,7 @@ export type * from './ports/transport.js';
 export { MemoryLogStorage, type MemoryLogStorageOptions } from './memory/index.js';
 export { MemoryNetwork, type MemoryNetworkOptions, type NetworkCounters, type NetworkFaults } from './memory/index.js';
 export { foundingBatch } from './node/bootstrap.js';
+export { clusterAtEnd, everybodyIn, forcedBatch } from './node/forced-recovery.js';
 export { completeNodeOptions, defaultNodeOptions, type NodeOptions } from './node/options.js';
 export type { NodeParts } from './node/node-parts.js';
 export { RaftNode } from './node/raft-node.js';

@@ -25,6 +25,11 @@ export interface Identity {
   readonly memberId?: number;
   /** Present on members: who founded the cluster, so that a founder that was away can still take its place. */
   readonly founders?: readonly Founder[];
+  /**
+   * Which log counts; left out: the first. A recovery by force writes a new one beside the old and makes it count with
+   * this number, so that log and cluster change in one atomic step.
+   */
+  readonly log?: number;
 }
 
 /** One line of JSON and one line with its CRC-32C, so that a torn or flipped file is told from an empty directory. */

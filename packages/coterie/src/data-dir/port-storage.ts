@@ -38,7 +38,7 @@ export interface StoragePorts {
  * LOCK       who uses it, for people
  * lock/      who uses it, held by the system
  * IDENTITY   who it is
- * wal/       the log, written by a thread of its own
+ * wal/       the log, written by a thread of its own; wal-2/ … after a recovery by force
  * store/     the checkpoints
  * ```
  */
@@ -57,7 +57,7 @@ export class PortStorage implements PeerStorage {
     if (files.exists(this.#path('IDENTITY'))) return decodeIdentity(files.readFile(this.#path('IDENTITY')));
     // Without an identity nothing here is ours, unless it was lost: then what stands here must not be taken for an
     // empty directory.
-    if (files.exists(this.#path('wal')) || files.exists(this.#path('store'))) {
+    if (this.#logs().length > 0 || files.exists(this.#path('store'))) {
       throw new CoterieError('ERR_CORRUPT', { message: `${dir} holds a log or a store and no IDENTITY` });
     }
     return undefined;
@@ -74,21 +74,22 @@ export class PortStorage implements PeerStorage {
   }
 
   async erase(): Promise<void> {
-    const { files, ordered } = this.#ports;
-    if (files.exists(this.#path('wal'))) {
-      for (const name of files.readdir(this.#path('wal'))) files.unlink(`${this.#path('wal')}/${name}`);
-    }
-    await ordered.destroy(this.#path('store'));
+    for (const log of this.#logs()) this.#empty(log);
+    await this.#ports.ordered.destroy(this.#path('store'));
   }
 
-  hasLog(): boolean {
-    return this.#ports.files.exists(this.#path('wal'));
+  eraseLog(identity: Identity): void {
+    if (this.hasLog(identity)) this.#empty(logName(identity));
+  }
+
+  hasLog(identity: Identity): boolean {
+    return this.#ports.files.exists(this.#path(logName(identity)));
   }
 
   openLog(identity: Identity): MemberLog {
     const { files, newRunner, segmentBytes } = this.#ports;
     return Wal.open({
-      dir: this.#path('wal'),
+      dir: this.#path(logName(identity)),
       fs: files,
       runner: newRunner(),
       metadata: logMetadata(identity),
@@ -121,10 +122,27 @@ export class PortStorage implements PeerStorage {
   #isMember(identity: Identity): boolean {
     const { files } = this.#ports;
     if (!files.exists(this.#path('IDENTITY'))) return false;
-    return decodeIdentity(files.readFile(this.#path('IDENTITY'))).memberId === identity.memberId;
+    const said = decodeIdentity(files.readFile(this.#path('IDENTITY')));
+    return said.memberId === identity.memberId && said.log === identity.log;
+  }
+
+  #logs(): readonly string[] {
+    const { files, dir } = this.#ports;
+    return files.exists(dir) ? files.readdir(dir).filter((name) => logPattern.test(name)) : [];
+  }
+
+  #empty(log: string): void {
+    for (const name of this.#ports.files.readdir(this.#path(log)))
+      this.#ports.files.unlink(`${this.#path(log)}/${name}`);
   }
 
   #path(name: string): string {
     return `${this.#ports.dir}/${name}`;
   }
+}
+
+const logPattern = /^wal(-\d+)?$/;
+
+function logName(identity: Identity): string {
+  return identity.log === undefined ? 'wal' : `wal-${identity.log}`;
 }

@@ -29,8 +29,10 @@ export interface PeerStorage {
   erase(): Promise<void>;
   /** Opens the log, making it if it is not there. @throws CoterieError ERR_CORRUPT, ERR_STORAGE */
   openLog(identity: Identity): MemberLog;
-  /** Whether a log was ever made. */
-  hasLog(): boolean;
+  /** Whether the log that this identity names was ever made. */
+  hasLog(identity: Identity): boolean;
+  /** Empties the log that this identity names: the leftover of a recovery that did not come to its end. */
+  eraseLog(identity: Identity): void;
   /** @param minAppliedIndex where the log begins: a store behind it cannot be brought up */
   openStore(minAppliedIndex: number): Promise<Store>;
   /** Lets go of the directory. Idempotent. */

@@ -1,9 +1,22 @@
 import { CoterieError } from '@coterie/errors';
+import type { Member } from '../membership/member-record.js';
 import type { Deadlines } from './deadlines.js';
 import type { Clock, CoreStatus, NodeId, RaftNode } from '@coterie/raft';
 
 /** How often it is looked whether another one leads. */
 const pollMs = 5;
+
+/**
+ * The newest member of a name: a wiped disk's earlier id may stand beside it for a while.
+ *
+ * @throws CoterieError ERR_INVALID_ARGUMENT
+ */
+export function memberNamed(members: readonly Member[], name: string): NodeId {
+  const id = members.findLast((member) => member.name === name)?.id;
+  if (id !== undefined) return id;
+  const message = `'${name}' is no member (${members.map((member) => member.name).join(', ')})`;
+  throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument: 'to' });
+}
 
 /**
  * Moves leadership to a voter that is caught up, the furthest one unless told (thesis §3.10).

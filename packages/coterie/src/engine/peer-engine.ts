@@ -12,7 +12,7 @@ import {
   type WriteRequest,
   type WriteResult,
 } from '@coterie/mvcc';
-import type { NodeId, RaftEvent } from '@coterie/raft';
+import type { RaftEvent } from '@coterie/raft';
 import type { Identity } from '../data-dir/identity.js';
 import { checkIdentity, freshIdentity } from '../data-dir/identity-check.js';
 import { LatestValue } from '../latest-value.js';
@@ -33,7 +33,7 @@ import { Replica } from './replica.js';
 import { WaitingRoom } from './waiting-room.js';
 import { refuseOverload } from './write-gate.js';
 import { statusOf } from './status.js';
-import { handOver, tryHandOver } from './hand-over.js';
+import { handOver, memberNamed, tryHandOver } from './hand-over.js';
 
 /** How often enrolment asks round, and a leader looks after sessions and history. */
 const enrolMs = 200;
@@ -99,7 +99,7 @@ export class PeerEngine implements Engine {
       const identity = found ?? freshIdentity(clusterId, name, ports.random);
       if (found === undefined) storage.saveIdentity(identity);
       if (identity.memberId !== undefined) {
-        if (!storage.hasLog()) {
+        if (!storage.hasLog(identity)) {
           throw new CoterieError('ERR_CORRUPT', {
             message: 'the data directory is of a member, and its log is missing',
           });
@@ -126,7 +126,7 @@ export class PeerEngine implements Engine {
   // --------------------------------------------------------------------------------------------------------- enrolment
 
   #enrol(identity: Identity): void {
-    const { ports, storage, logger } = this.#parts;
+    const { ports, storage } = this.#parts;
     this.#enrolment = new Enrolment(
       {
         directory: this.#directory,
@@ -138,8 +138,7 @@ export class PeerEngine implements Engine {
           this.#enrolling = this.#enrolled(next);
         },
         problem: (error) => {
-          logger.warn({ error: error.message }, 'enrolment');
-          this.#problem = error;
+          this.#meet(error);
           this.#callers.fail(error);
         },
       },
@@ -149,6 +148,12 @@ export class PeerEngine implements Engine {
     const tick = (): void => this.#guard(() => this.#enrolment?.tick());
     this.#timers.push(ports.clock.setInterval(tick, enrolMs));
     ports.turns.defer(tick);
+  }
+
+  /** Kept for whoever asks whether this peer is ready. */
+  #meet(problem: CoterieError): void {
+    this.#parts.logger.warn({ error: problem.message }, 'membership');
+    this.#problem = problem;
   }
 
   async #foundAlone(identity: Identity): Promise<void> {
@@ -209,6 +214,7 @@ export class PeerEngine implements Engine {
       change: (change, records) => replica.node.changeMembership(change, records),
       send: (link, bytes) => this.#transport.sendControl(link, bytes),
       removed: () => this.#stop('removed', removedError()),
+      problem: (error) => this.#meet(error),
     });
     const duties = new LeaderDuties(replica, this.#parts.history, this.#parts.logger);
     this.#timers.push(
@@ -294,7 +300,8 @@ export class PeerEngine implements Engine {
       await this.#gate.confirm('ready', replica, { ...control, timeoutMs: left });
     } catch (error) {
       if (!(error instanceof CoterieError) || error.code !== 'ERR_TIMEOUT') throw error;
-      throw this.#status.value.leader === undefined ? noLeaderError(this.#directory.others, timeoutMs, error) : error;
+      if (this.#status.value.leader !== undefined) throw error;
+      throw this.#problem ?? noLeaderError(this.#directory.others, timeoutMs, error);
     }
     this.#publish();
     return this.#status.value;
@@ -309,7 +316,7 @@ export class PeerEngine implements Engine {
 
   async transferLeadership(request: { readonly to?: string }, control: CallControl): Promise<null> {
     const replica = await this.#running('transferLeadership', control);
-    const to = request.to === undefined ? undefined : this.#memberNamed(request.to);
+    const to = request.to === undefined ? undefined : memberNamed(this.#members, request.to);
     await this.#deadlines.run<undefined>(
       'transferLeadership',
       control,
@@ -334,13 +341,6 @@ export class PeerEngine implements Engine {
 
   stopped(_: null, _control: CallControl): Promise<StopReason> {
     return this.#stopped;
-  }
-
-  #memberNamed(name: string): NodeId {
-    const id = this.#directory.memberOfName(name);
-    if (id !== undefined) return id;
-    const message = `'${name}' is no member (${this.#members.map((member) => member.name).join(', ')})`;
-    throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument: 'to' });
   }
 
   /** The replica, once this read of it is as fresh as was asked. */

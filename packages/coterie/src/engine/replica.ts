@@ -92,14 +92,7 @@ export class Replica {
       const loaded = log.load();
       const store = await parts.storage.openStore(loaded.start.index);
       opened = store;
-      const state = store.recovered();
-      const last = loaded.entries.at(-1)?.index ?? loaded.start.index;
-      const term = termAt(loaded, state.appliedIndex);
-      if (term !== state.appliedTerm && state.appliedIndex > 0) {
-        const stands = `the store stands at entry ${state.appliedIndex} of term ${state.appliedTerm}`;
-        const message = `${stands}; the log holds ${loaded.start.index + 1} to ${last}, there of term ${term ?? 'none'}`;
-        throw new CoterieError('ERR_CORRUPT', { message });
-      }
+      checkFit(loaded, store.recovered());
       const { clock, turns } = parts.ports;
       const machine = new MvccStateMachine({ store, clock, scheduler: turns, limits: parts.limits });
       return new Replica(parts, log, loaded, machine);
@@ -147,6 +140,23 @@ export class Replica {
     await this.machine.close();
     await this.log.close();
   }
+}
+
+/**
+ * A store goes with a log only where the log holds the entry that the store stands at.
+ *
+ * @throws CoterieError ERR_CORRUPT
+ */
+export function checkFit(
+  loaded: LoadedLog,
+  { appliedIndex, appliedTerm }: { readonly appliedIndex: number; readonly appliedTerm: number },
+): void {
+  const term = termAt(loaded, appliedIndex);
+  if (term === appliedTerm || appliedIndex === 0) return;
+  const last = loaded.entries.at(-1)?.index ?? loaded.start.index;
+  const stands = `the store stands at entry ${appliedIndex} of term ${appliedTerm}`;
+  const message = `${stands}; the log holds ${loaded.start.index + 1} to ${last}, there of term ${term ?? 'none'}`;
+  throw new CoterieError('ERR_CORRUPT', { message });
 }
 
 /** Undefined where the log does not reach. */

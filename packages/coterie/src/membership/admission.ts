@@ -1,3 +1,4 @@
+import { CoterieError } from '@coterie/errors';
 import type { CoreStatus, NodeId, ProposeResult, ConfChange } from '@coterie/raft';
 import type { Identity } from '../data-dir/identity.js';
 import { decodeControl, encodeControl, type ControlMessage } from './control-message.js';
@@ -15,6 +16,8 @@ export interface AdmissionHost {
   send(link: NodeId, bytes: Uint8Array): void;
   /** This member's id is no longer in the cluster that others know. */
   removed(): void;
+  /** Something only a person can mend. */
+  problem(error: CoterieError): void;
 }
 
 /**
@@ -35,6 +38,8 @@ const askEveryTicks = 10;
 export class Admission {
   readonly #host: AdmissionHost;
   #ticks = 0;
+  /** Peers of another cluster that were told of: once each is enough. */
+  readonly #strangers = new Set<string>();
 
   constructor(host: AdmissionHost) {
     this.#host = host;
@@ -160,10 +165,29 @@ export class Admission {
       this.#host.send(link.id, encodeControl({ ...this.#me(), type: 'who' }));
   }
 
+  /** Two clusters of one id and one list: one was recovered by force, or founded while the other was away. */
+  #meetStranger(message: ControlMessage): void {
+    if (this.#strangers.has(message.name)) return;
+    this.#strangers.add(message.name);
+    const { clusterId, name, uid } = this.#host.identity;
+    this.#host.problem(
+      new CoterieError('ERR_NO_LEADER', {
+        message:
+          `'${message.name}' is of another cluster '${clusterId}' (uid ${message.uid}) than '${name}' (uid ${uid}): one of the two was ` +
+          `recovered by force or founded anew. Empty the data directory of the peer that is to join the other`,
+        retryable: false,
+      }),
+    );
+  }
+
   /** A member of our cluster that has applied more than we have, and in whose configuration our id does not stand. */
   #compare(message: ControlMessage & { type: 'iam' }): void {
     const status = this.#host.status();
-    if (message.uid !== this.#host.identity.uid || message.state !== 'member' || message.members === undefined) return;
+    if (message.state !== 'member' || message.uid === undefined || message.members === undefined) return;
+    if (message.uid !== this.#host.identity.uid) {
+      this.#meetStranger(message);
+      return;
+    }
     // Our id is the index of the entry that added us: whoever has not applied that far cannot know us yet.
     if ((message.appliedIndex ?? 0) < Math.max(status.id, status.applied + 1) || message.members.length === 0) return;
     if (!message.members.some((m) => m.id === status.id)) this.#host.removed();

@@ -182,7 +182,7 @@ export class Enrolment {
       'ERR_NO_LEADER',
       `the cluster '${this.#identity.clusterId}' has lost its quorum: the disks of ${lost.join(', ')} are gone, ` +
         `${voters.length - lost.length} of ${voters.length} voters remain. Nothing was bootstrapped. Bring back the data directories ` +
-        `of a majority, or restore a backup into a new cluster`,
+        `of a majority; if they are gone for good, run 'coterie recover' on the best survivor (docs/recovery.md)`,
     );
   }
 

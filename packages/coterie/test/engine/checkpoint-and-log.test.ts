@@ -71,6 +71,7 @@ test('a checkpoint never gets ahead of the log in its present form', async () =>
     loaded,
     storage: log2,
     machine,
+    snapshots: machine,
     transport: {
       start: async () => {},
       send: () => {},

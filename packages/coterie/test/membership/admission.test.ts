@@ -24,6 +24,7 @@ test('a member that has just joined is not told it was removed by one that has n
     change: () => ({ ok: false, reason: 'notLeader' }),
     send: () => undefined,
     removed: () => removed++,
+    problem: () => undefined,
   });
   admission.tick();
   admission.onControl(

@@ -7,7 +7,7 @@ const stepsMax = 1024;
 /** A safe integer needs at most eight groups of seven bits. */
 const varintBytesMax = 8;
 
-const transitions = ['auto', 'implicit', 'explicit'] as const;
+const transitions = ['auto', 'implicit', 'explicit', 'forced'] as const;
 const ops = ['addVoter', 'addLearner', 'remove'] as const;
 
 function varint(out: number[], value: number): void {

@@ -129,8 +129,19 @@ export function leaveJoint(conf: ConfState): ConfResult {
   return { ok: true, conf: draft.freeze() };
 }
 
+/**
+ * The voters that the steps add, alone. What the old configuration was plays no part: its quorum is lost, and whoever
+ * of it comes back is kept out by the cluster's new identity.
+ */
+export function forceConf(steps: readonly ConfChangeStep[]): ConfResult {
+  const draft = new Draft(emptyConf, false);
+  draft.make(steps);
+  return draft.voters.size === 0 ? { ok: false, problem: 'noVoters' } : { ok: true, conf: draft.freeze() };
+}
+
 /** The configuration after `change`. Depends on nothing but its arguments, so every member comes to the same one. */
 export function nextConf(conf: ConfState, change: ConfChange): ConfResult {
+  if (change.transition === 'forced') return forceConf(change.steps);
   if (change.steps.length === 0) return leaveJoint(conf);
   if (change.transition !== 'auto') return enterJoint(conf, change.steps, change.transition === 'implicit');
   const simple = changeSimple(conf, change.steps);

@@ -79,6 +79,7 @@ function overQuota(s: CoreState, data: readonly Uint8Array[]): RefusalReason | u
 }
 
 function whyNotChange(s: CoreState, change: ConfChange): RefusalReason | undefined {
+  if (change.transition === 'forced') return 'forced';
   if (s.config.trustConfChanges === true) return undefined;
   if (s.pendingConfIndex > s.log.applied) {
     // What the leader found in its log when it was elected may be a change, and is not settled before this term is.

@@ -65,9 +65,11 @@ export interface ConfChangeStep {
  * A membership change (thesis §4.3). `auto`: a joint configuration only where more than one voter moves, left by the
  * leader itself;
  * `implicit`: always joint, left by the leader itself; `explicit`: always joint, left by another change with no steps.
+ * `forced`: the voters that its steps add and nobody else, whatever was before; no quorum of the old configuration has
+ * agreed, so it is never proposed: only the offline recovery of a lost quorum writes one.
  */
 export interface ConfChange {
-  readonly transition: 'auto' | 'implicit' | 'explicit';
+  readonly transition: 'auto' | 'implicit' | 'explicit' | 'forced';
   readonly steps: readonly ConfChangeStep[];
 }
 
@@ -83,7 +85,9 @@ export type RefusalReason =
   | 'notInJoint'
   | 'notCurrentTerm'
   /** The change would leave no voter. */
-  | 'noVoters';
+  | 'noVoters'
+  /** A forced change is an offline act: a running cluster takes none. */
+  | 'forced';
 
 /** Whether a proposal was taken into the log of a leader; taken is not committed. */
 export type ProposeResult =
