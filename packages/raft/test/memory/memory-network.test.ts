@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/core/messages.js';
 import { MemoryNetwork, type MemoryNetworkOptions, type NetworkFaults } from '../../src/memory/index.js';
-import type { SnapshotSink, Transport, TransportHandler, UnreachableReason } from '../../src/ports/transport.js';
+import type { SnapshotSink } from '../../src/ports/snapshot-store.js';
+import type { Transport, TransportHandler, UnreachableReason } from '../../src/ports/transport.js';
 
 /** Virtual time: runs what is due, in order of time and then of scheduling. */
 class Scheduler {
