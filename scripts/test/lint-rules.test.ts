@@ -161,7 +161,9 @@ describe('time, timers and randomness come through ports', () => {
   });
 
   it('but an implementation of a port may ask the machine, and data may be formatted', async () => {
-    expect(await at('packages/coterie/src/system-ports.ts', 'export const now = () => performance.now();')).toEqual([]);
+    expect(await at('packages/raft/src/ports/system-ports.ts', 'export const now = () => performance.now();')).toEqual(
+      [],
+    );
     expect(await at(raftNode, 'export const text = (wallMs: number) => new Date(wallMs).toISOString();')).toEqual([]);
   });
 });

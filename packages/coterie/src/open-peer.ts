@@ -1,5 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import type { Transport } from '@coterie/raft';
+import { SystemClock, systemRandom, systemTurns, systemWall, type Transport } from '@coterie/raft';
 import { WsTransport } from '@coterie/transport-ws';
 import { diskStorage } from './data-dir/disk-storage.js';
 import { memoryStorage } from './data-dir/memory-storage.js';
@@ -8,7 +8,6 @@ import { sortLimits } from './engine/peer-limits.js';
 import { checkPeerOptions, type Logger, type PeerOptions } from './options.js';
 import { PeerHandle } from './peer-handle.js';
 import type { Peer } from './peer.js';
-import { SystemClock, systemRandom, systemTurns, systemWall } from './system-ports.js';
 
 /** A logger that throws is the application's fault, and must not become one of ours: what it throws is dropped. */
 function guardedLogger(logger: Logger | undefined): Logger {

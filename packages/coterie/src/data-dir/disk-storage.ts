@@ -1,6 +1,6 @@
 import { classicOrderedStores, nodeBackgroundFiles, nodeFileSystem, ThreadWalRunner } from '@coterie/mvcc';
+import { systemTurns } from '@coterie/raft';
 import path from 'node:path';
-import { systemTurns } from '../system-ports.js';
 import { checkUnlocked, lockDataDir } from './lock.js';
 import { PortStorage } from './port-storage.js';
 import type { PeerStorage } from './storage.js';

@@ -1,6 +1,6 @@
 import { InlineWalRunner } from '@coterie/mvcc';
 import { ModelOrderedStores, SimDisk } from '@coterie/mvcc/testing';
-import { systemTurns } from '../system-ports.js';
+import { systemTurns } from '@coterie/raft';
 import { PortStorage } from './port-storage.js';
 import type { PeerStorage } from './storage.js';
 

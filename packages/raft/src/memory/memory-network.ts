@@ -8,7 +8,8 @@ import { drawLatency, MemoryLink, type LinkHost } from './memory-link.js';
 import { carrySnapshot } from './memory-snapshot.js';
 import { MemoryTransport } from './memory-transport.js';
 import { changeFaults, newCounters, type NetworkCounters, type NetworkFaults } from './network-faults.js';
-import { scheduleOnEventLoop, systemRandom } from './system-network.js';
+import { systemRandom } from '../ports/system-ports.js';
+import { scheduleOnEventLoop } from './system-network.js';
 
 /** What drives a {@link MemoryNetwork} and what it does to its traffic. */
 export interface MemoryNetworkOptions {
@@ -18,7 +19,7 @@ export interface MemoryNetworkOptions {
    */
   readonly schedule?: ((delayMs: number, fn: () => void) => void) | undefined;
   /**
-   * Default: `Math.random`. With a seeded one and a deterministic scheduler the same calls give the same deliveries.
+   * Default: the system's. With a seeded one and a deterministic scheduler the same calls give the same deliveries.
    */
   readonly random?: Random | undefined;
   readonly faults?: Partial<NetworkFaults> | undefined;

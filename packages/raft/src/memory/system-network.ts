@@ -1,10 +1,5 @@
-import type { Random } from '../core/ready.js';
-
 /** The event loop itself: `setImmediate` without a delay, a timer that does not hold the process with one. */
 export function scheduleOnEventLoop(delayMs: number, fn: () => void): void {
   if (delayMs <= 0) setImmediate(fn);
   else setTimeout(fn, delayMs).unref();
 }
-
-/** Chance that nobody can repeat. */
-export const systemRandom: Random = { nextInt: (n) => Math.floor(Math.random() * n) };

@@ -25,9 +25,15 @@ export interface ClusterState {
 
 /** What a state machine tells its driver. */
 export interface StateMachineHost {
-  /** A durable checkpoint stands at this entry: the log before the *previous* one may go. */
+  /**
+   * A durable checkpoint stands at this entry: the log before the *previous* one may go. Called in order of index, on
+   * the driver's thread, and never from inside `prepare`, `apply`, `applyCluster` or `installSnapshot`: it shortens the
+   * log that the driver is reading from.
+   */
   checkpointed(at: { readonly index: Index; readonly term: Term }): void;
-  /** The machine can no longer serve: the peer leaves the quorum, the application lives. */
+  /**
+   * The machine can no longer serve: the peer leaves the quorum, the application lives. Nothing is applied after it.
+   */
   failed(error: Error): void;
 }
 
@@ -36,17 +42,28 @@ export interface StateMachineHost {
  *
  * `apply` is synchronous and deterministic: no clock, no random, no I/O it would wait for. What it must read from a
  * disk is loaded before by `prepare`, which runs while the entry is still being synced.
+ *
+ * The driver calls, all from one thread: `applied` and `cluster` first, `attach` once, then for each entry in order of
+ * index and without a gap either `prepare` (until it says true) and `apply`, or `applyCluster`; `logDurable` at any
+ * time between them; at the end nothing, or `close` by whoever opened the machine. A throw out of `apply` stops the
+ * node: it is for broken invariants, never for a command that is wrong, whose refusal is a part of the state's answer.
  */
 export interface StateMachine {
   /** The last entry whose effects the machine holds, after a restart: of its last durable checkpoint. */
   applied(): { readonly index: Index; readonly term: Term };
   /** The cluster as of `applied()`; undefined on a machine that never held one. */
   cluster(): ClusterState | undefined;
-  /** Log time of the last applied entry, in ms. */
+  /** Log time as of the last applied entry, in ms: the largest stamp of an entry with commands. */
   logTimeMs(): number;
+  /** Called once, before the first entry. Nothing is told before it. */
   attach(host: StateMachineHost): void;
-  /** @returns true when `apply` may run now; otherwise `ready` is called once later. Asked again in order of index. */
+  /**
+   * @returns true when `apply` may run now; otherwise `ready` is called once, later and not from inside, and the driver
+   *   asks again. One entry is prepared at a time. A snapshot may be installed meanwhile: then the entry never comes,
+   *   and a late `ready` is ignored
+   */
   prepare(entry: CommittedEntry, ready: () => void): boolean;
+  /** The entry's commands are views of bytes that others share: they are not changed, and what is kept is copied. */
   apply(entry: CommittedEntry): void;
   /** A membership change was applied at this entry. */
   applyCluster(at: { readonly index: Index; readonly term: Term }, state: ClusterState): void;
@@ -55,5 +72,6 @@ export interface StateMachine {
    * leader overwrites entries.
    */
   logDurable(index: Index): void;
+  /** Resolves when nothing of it runs any more. Idempotent; the host hears nothing after it. */
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /**
- * Conformance suites for authors of transports and storages.
+ * Conformance suites for authors of transports, logs, state machines and snapshot stores; chance and time for
+ * simulations.
  *
  * @packageDocumentation
  * @example
@@ -13,6 +14,9 @@
  * ```
  */
 export { logStorageSuite, type LogPlace } from './log-storage-suite.js';
+export { snapshotStoreSuite } from './snapshot-store-suite.js';
+export { stateMachineSuite } from './state-machine-suite.js';
+export type { MachineMaker, MachinePlace, OpenedMachine } from './machine-user.js';
 export { transportSuite, type Suite, type TransportSuiteOptions } from './transport-suite.js';
 export { SeededRandom } from './seeded-random.js';
 export { VirtualTime } from './virtual-time.js';

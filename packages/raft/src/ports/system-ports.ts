@@ -1,8 +1,9 @@
-import type { Clock, Random, TurnScheduler, WallClock } from '@coterie/raft';
 import { randomInt } from 'node:crypto';
+import type { Random } from '../core/ready.js';
+import type { Clock, TurnScheduler, WallClock } from './clock.js';
 
 /**
- * The machine's monotonic time and its timers. One for each peer, so that `unref` lets the process end over this peer's
+ * The machine's monotonic time and its timers. One for each node, so that `unref` lets the process end over this node's
  * timers alone.
  */
 export class SystemClock implements Clock {
@@ -25,11 +26,13 @@ export class SystemClock implements Clock {
     this.#timers.delete(handle as NodeJS.Timeout);
   }
 
+  /** Timers hold the process up again, those that run and those to come. The state a clock begins in. */
   ref(): void {
     this.#keepsAlive = true;
     for (const timer of this.#timers) timer.ref();
   }
 
+  /** Timers no longer hold the process up. */
   unref(): void {
     this.#keepsAlive = false;
     for (const timer of this.#timers) timer.unref();
@@ -42,7 +45,8 @@ export class SystemClock implements Clock {
  */
 export const systemTurns: TurnScheduler = { defer: (fn) => void setImmediate(fn) };
 
+/** The machine's wall clock. */
 export const systemWall: WallClock = { wallMs: () => Date.now() };
 
-/** Unpredictable, so that peers never draw the same timeouts. randomInt takes ranges below 2^48. */
+/** Unpredictable, so that members never draw the same timeouts. randomInt takes ranges below 2^48. */
 export const systemRandom: Random = { nextInt: (n) => (n <= 1 ? 0 : randomInt(n)) };
