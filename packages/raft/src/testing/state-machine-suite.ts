@@ -236,7 +236,7 @@ export function machineSuite<M extends StateMachine>(
       const users = new MachineUsers(maker);
       try {
         // A case only hands machines back to their own maker.
-        await body(users as unknown as Users);
+        await body(users);
       } finally {
         await users.dispose();
       }
