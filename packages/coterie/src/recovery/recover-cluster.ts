@@ -1,6 +1,6 @@
 import { CoterieError } from '@coterie/errors';
 import { diskStorage } from '../data-dir/disk-storage.js';
-import { systemRandom } from '../system-ports.js';
+import { systemRandom } from '@coterie/raft';
 import { inspectStorage, recoverStorage, type RecoveryReport } from './recover-storage.js';
 import type { DataDirReport } from './survey.js';
 

@@ -1,11 +1,10 @@
 import { MvccStateMachine } from '@coterie/mvcc';
-import { clusterAtEnd, everybodyIn, type ClusterState, type LoadedLog } from '@coterie/raft';
+import { clusterAtEnd, everybodyIn, SystemClock, systemTurns, type ClusterState, type LoadedLog } from '@coterie/raft';
 import { CoterieError } from '@coterie/errors';
 import type { Identity } from '../data-dir/identity.js';
 import type { PeerStorage } from '../data-dir/storage.js';
 import { checkFit } from '../engine/replica.js';
 import { decodeMember, type Member } from '../membership/member-record.js';
-import { SystemClock, systemTurns } from '../system-ports.js';
 
 /** A voter or learner as a data directory knows it. */
 export interface SurveyedMember extends Member {
