@@ -32,6 +32,29 @@ describe('leadership transfer (thesis §3.10)', () => {
     expect(cluster.core(3).isLeader).toBe(true);
   });
 
+  test('to a member that needs a snapshot: once it has that, and what is behind it', () => {
+    const cluster = ScriptedCluster.of(3);
+    const core = cluster.elect(1);
+    cluster.isolate(3);
+    for (let i = 0; i < 5; i++) cluster.propose(1);
+    cluster.pump();
+    core.compact(4);
+    cluster.heal();
+    core.reportUnreachable(3);
+    expect(core.transferLeadership(3)).toBe(true);
+    cluster.pump();
+    expect([core.isLeader, cluster.of(1).snapshotsTo, cluster.sentOf('timeoutNow')]).toEqual([true, [3], []]);
+    cluster.core(3).restoreSnapshot({ index: 4, term: 1, conf: confOf([1, 2, 3]), size: 0 }, 1);
+    core.reportSnapshot(3, true);
+    cluster.pump();
+    expect([cluster.core(3).isLeader, cluster.core(3).lastIndex]).toEqual([true, 7]);
+    const [told] = cluster.sentOf('timeoutNow');
+    const sentBefore = cluster.sent.slice(0, told === undefined ? 0 : cluster.sent.indexOf(told));
+    expect(sentBefore.filter((message) => message.type === 'appendResponse').at(-1)).toMatchObject({
+      ...{ from: 3, index: 6, reject: false },
+    });
+  });
+
   test('not before the target’s disk has everything', () => {
     const cluster = ScriptedCluster.of(3);
     cluster.elect(1);
@@ -70,15 +93,43 @@ describe('leadership transfer (thesis §3.10)', () => {
     expect(core.propose([bytes('x')]).ok).toBe(true);
   });
 
-  test('another target takes the place of the first', () => {
+  test('meanwhile nothing gets into the log: no proposal, no change, nothing that others forward', () => {
     const cluster = ScriptedCluster.of(3);
-    cluster.elect(1);
+    const core = cluster.elect(1);
     cluster.isolate(3);
-    cluster.core(1).transferLeadership(3);
+    core.transferLeadership(3);
+    const { lastIndex } = core;
+    const transferring = { ok: false, reason: 'transferring', leader: 1 };
+    expect(core.propose([bytes('x')])).toEqual(transferring);
+    expect(core.propose([bytes('')])).toEqual(transferring);
+    expect(cluster.change(1, [{ op: 'addLearner', id: 9 }])).toEqual(transferring);
+    const entries = [{ term: 0, index: 0, kind: 'normal', data: bytes('x') } as const];
+    core.step({ type: 'propose', group: 0, from: 2, to: 1, term: 1, entries });
     cluster.pump();
-    cluster.core(1).transferLeadership(2);
+    expect(core.lastIndex).toBe(lastIndex);
+  });
+
+  test('a second target takes the place of the first, the same one again buys no time, and the first may get it back', () => {
+    const cluster = ScriptedCluster.of(3);
+    const core = cluster.elect(1);
+    cluster.isolate(3);
+    expect(core.transferLeadership(3)).toBe(true);
+    for (let i = 0; i < 9; i++) {
+      cluster.tickAll(1);
+      expect(core.transferLeadership(3)).toBe(true);
+    }
+    expect(core.status().transferee).toBe(3);
+    cluster.tickAll(1);
+    expect(core.status().transferee).toBe(0);
+    expect(core.transferLeadership(3)).toBe(true);
+    expect(core.transferLeadership(2)).toBe(true);
+    expect(core.status().transferee).toBe(2);
     cluster.pump();
     expect(cluster.core(2).isLeader).toBe(true);
+    expect(cluster.core(2).transferLeadership(1)).toBe(true);
+    cluster.pump();
+    expect([core.isLeader, core.term, core.status().transferee]).toEqual([true, 3, 0]);
+    expect(core.propose([bytes('x')]).ok).toBe(true);
   });
 
   test('dies with the leadership', () => {
@@ -94,15 +145,29 @@ describe('leadership transfer (thesis §3.10)', () => {
     expect(core.propose([bytes('x')]).ok).toBe(true);
   });
 
-  test('ends when its target is removed or demoted', () => {
-    for (const op of ['remove', 'addLearner'] as const) {
+  test('is over when a candidate of a later term asks for a vote, or its target votes no longer', () => {
+    const begun = (before: (cluster: ScriptedCluster) => void) => {
       const cluster = ScriptedCluster.of(3);
       const core = cluster.elect(1);
       cluster.isolate(3);
-      cluster.change(1, [{ op, id: 3 }]);
-      core.transferLeadership(3);
+      before(cluster);
+      expect(core.transferLeadership(3)).toBe(true);
+      expect(core.status().transferee).toBe(3);
+      return { cluster, core };
+    };
+    const voted = begun(() => undefined);
+    const request = { type: 'vote', group: 0, from: 2, to: 1, term: 9, lastIndex: 9, lastTerm: 8 } as const;
+    voted.core.step({ ...request, transfer: true });
+    expect([voted.core.role, voted.core.status().transferee]).toEqual(['follower', 0]);
+    for (const id of [1, 2]) voted.cluster.tick(id, 10);
+    voted.cluster.elect(1);
+    expect(voted.core.propose([bytes('x')]).ok).toBe(true);
+
+    for (const op of ['remove', 'addLearner'] as const) {
+      // Once it has begun nothing new is proposed, so the change was on its way before.
+      const { cluster, core } = begun((each) => each.change(1, [{ op, id: 3 }]));
       cluster.pump();
-      expect(core.status().transferee).toBe(0);
+      expect([core.isLeader, core.status().transferee]).toEqual([true, 0]);
       expect(core.propose([bytes('x')]).ok).toBe(true);
     }
   });
