@@ -1,5 +1,5 @@
 import type { MvccLimits } from '@coterie/mvcc';
-import type { NodeOptions, Observer, Transport } from '@coterie/raft';
+import type { CoreConfig, NodeOptions, Observer, Transport } from '@coterie/raft';
 import type { PeerStorage } from '../data-dir/storage.js';
 import type { Logger } from '../options.js';
 import type { HistoryLimits } from './history-keeper.js';
@@ -18,6 +18,8 @@ export interface PeerEngineParts {
   /** Between links. Left out: a peer that has no others. */
   readonly transport?: Transport;
   readonly options: NodeOptions;
+  /** Limits of the core that differ from its defaults. */
+  readonly core?: Partial<CoreConfig>;
   readonly limits: Partial<MvccLimits>;
   readonly history: HistoryLimits;
   readonly requestTimeoutMs: number;

@@ -183,7 +183,7 @@ export class PeerEngine implements Engine {
   // ------------------------------------------------------------------------------------------------------------ member
 
   async #run(identity: Identity): Promise<void> {
-    const { ports, storage, options, limits, requestTimeoutMs } = this.#parts;
+    const { ports, storage, options, core, limits, requestTimeoutMs } = this.#parts;
     // Before the applied configuration is known, the founders' ids are: their place in the list.
     this.#directory.setMembers((identity.founders ?? []).map((founder, i) => ({ id: i + 1, name: founder.name })));
     this.#transport.enter(identity.uid!, identity.memberId!);
@@ -193,6 +193,7 @@ export class PeerEngine implements Engine {
       transport: this.#transport,
       identity,
       options,
+      core,
       limits,
       requestTimeoutMs,
       observer: (event) => this.#onEvent(event),

@@ -4,6 +4,7 @@ import {
   foundingBatch,
   RaftNode,
   type Clock,
+  type CoreConfig,
   type LoadedLog,
   type NodeOptions,
   type Observer,
@@ -33,6 +34,7 @@ export interface ReplicaParts {
   readonly transport: Transport;
   readonly identity: Identity;
   readonly options: NodeOptions;
+  readonly core?: Partial<CoreConfig> | undefined;
   readonly limits: Partial<MvccLimits>;
   readonly requestTimeoutMs: number;
   readonly observer: Observer;
@@ -55,7 +57,7 @@ export class Replica {
     this.node = new RaftNode({
       id: identity.memberId!,
       options: parts.options,
-      core: { group: identity.uid! },
+      core: { ...parts.core, group: identity.uid! },
       loaded,
       storage: log,
       machine,

@@ -11,3 +11,4 @@
  * ```
  */
 export { runSeed, type SimOptions, type SimReport } from './sim-run.js';
+export type { SimParameters } from './sim-swarm.js';

@@ -1,18 +1,24 @@
 import { LinkDirectory } from '../membership/link-directory.js';
 import { PeerEngine } from '../engine/peer-engine.js';
 import type { Logger } from '../options.js';
-import { completeNodeOptions, type MemoryNetwork, type RaftEvent, type Transport } from '@coterie/raft';
-import type { SeededRandom, VirtualTime } from '@coterie/raft/testing';
+import type { MemoryNetwork, RaftEvent } from '@coterie/raft';
+import type { ProcessTime, SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import type { SafetyChecks } from './checks/safety-checks.js';
 import { simStorage, type SimMachine } from './sim-storage.js';
+import type { SimParameters } from './sim-swarm.js';
+import { SimTransport } from './sim-transport.js';
+
+/** What the wall clocks of the simulated world show when it begins, in ms since 1970. */
+const epochMs = 1_800_000_000_000;
 
 /** One run of one member's process, on the machine that outlives it. */
 export class SimMember {
   readonly name: string;
   readonly machine: SimMachine;
   readonly engine: PeerEngine;
+  readonly process: ProcessTime;
+  readonly transport: SimTransport;
   readonly #abandonDisks: () => void;
-  readonly #transport: Transport;
   #dead = false;
 
   constructor(
@@ -23,7 +29,7 @@ export class SimMember {
       readonly random: SeededRandom;
       readonly network: MemoryNetwork;
       readonly peers: Readonly<Record<string, string>>;
-      readonly limits: { readonly checkpointBytes: number; readonly segmentBytes: number };
+      readonly parameters: SimParameters;
       readonly checks: SafetyChecks;
       onEvent(member: SimMember, event: RaftEvent): void;
     },
@@ -31,29 +37,37 @@ export class SimMember {
     this.name = name;
     this.machine = machine;
     const dead = (): boolean => this.#dead;
-    const { clock, turns } = world.time.process(dead);
-    const { time, limits, checks } = world;
+    const process = (this.process = world.time.process(dead));
+    const { clock, turns } = process;
+    const { time, checks } = world;
+    const { checkpointBytes, segmentBytes, options, core } = world.parameters;
     const disks = simStorage(machine, {
-      turns,
+      process,
       time,
       dead,
-      limits,
+      limits: { checkpointBytes, segmentBytes },
       watchLog: (log, identity) => checks.watchLog(this, log, identity),
       logErased: () => checks.logErased(this),
     });
     this.#abandonDisks = () => {
       disks.abandon();
     };
-    this.#transport = checks.watchTransport(this, world.network.transport());
+    this.transport = new SimTransport(checks.watchTransport(this, world.network.transport()), process);
     this.engine = new PeerEngine({
       name,
       clusterId: 'sim',
       url: world.peers[name]!,
       peers: world.peers,
-      ports: { clock, turns, random: world.random, wall: { wallMs: () => 1_800_000_000_000 + world.time.now } },
+      ports: {
+        clock,
+        turns,
+        random: world.random,
+        wall: { wallMs: () => epochMs + process.wallOffsetMs + clock.now() },
+      },
       storage: disks.storage,
-      transport: this.#transport,
-      options: completeNodeOptions({}),
+      transport: this.transport,
+      options,
+      core,
       limits: {},
       history: { revisions: 1_000_000, ms: 1e9 },
       requestTimeoutMs: 10_000,
@@ -74,7 +88,7 @@ export class SimMember {
     this.#dead = true;
     this.#abandonDisks();
     // The sockets of a dead process break; a memory transport needs to be told.
-    void this.#transport.close();
+    void this.transport.close();
     if (how === 'kill') this.machine.kill();
     else if (how === 'power') this.machine.losePower();
     else this.machine.wipe();

@@ -2,12 +2,14 @@ import { SeededRandom } from '@coterie/raft/testing';
 import { checkHistory, type SeenChange } from './checks/history-checks.js';
 import { ClientHistory, SimClient } from './clients/sim-clients.js';
 import { SimNemesis } from './sim-nemesis.js';
+import { drawParameters, type SimParameters } from './sim-swarm.js';
 import { SimWorld } from './sim-world.js';
-import { drainMicrotasks } from './system-drain.js';
+import { drainMicrotasks, eventLoopTurn } from './system-drain.js';
 
 /** What one seed did. */
 export interface SimReport {
   readonly seed: number;
+  readonly parameters: SimParameters;
   readonly problems: readonly string[];
   readonly eventHash: string;
   readonly simulatedMs: number;
@@ -20,11 +22,13 @@ export interface SimReport {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** What a run is made of. Left out: three members, 60 simulated seconds of faults, six clients. */
+/** What a run is made of; what is left out is drawn from the seed. */
 export interface SimOptions {
-  readonly members?: number;
-  readonly simulatedMs?: number;
-  readonly clients?: number;
+  readonly members?: number | undefined;
+  readonly simulatedMs?: number | undefined;
+  /** The mean over many seeds, where `simulatedMs` is left out. Default 60,000. */
+  readonly meanMs?: number | undefined;
+  readonly clients?: number | undefined;
 }
 
 /**
@@ -33,6 +37,9 @@ export interface SimOptions {
  */
 const convergeMs = 60_000;
 
+/** The event loop is given a turn after so many virtual tasks. */
+const stepsPerTurn = 10_000;
+
 /**
  * One seed: a cluster under load and faults, then without faults, then the checks.
  *
@@ -40,13 +47,14 @@ const convergeMs = 60_000;
  * the cluster must come together and serve; then the history of the clients is held against what the cluster kept.
  */
 export async function runSeed(seed: number, options: SimOptions = {}): Promise<SimReport> {
-  const world = new SimWorld(seed, options.members ?? 3);
+  const parameters = drawParameters(seed, options);
+  const { simulatedMs } = parameters;
+  const world = new SimWorld(seed, parameters);
   const history = new ClientHistory();
   const report = (problem: string): void => world.report(problem);
-  for (const name of world.names) world.boot(name);
-  const simulatedMs = options.simulatedMs ?? 60_000;
+  bootAll(world);
   const nemesis = new SimNemesis(world, seed, simulatedMs);
-  const clients = Array.from({ length: options.clients ?? 6 }, (_, i) => {
+  const clients = Array.from({ length: parameters.clients }, (_, i) => {
     return new SimClient(`c${i}`, new SeededRandom(seed * 31 + i), history, report);
   });
   for (const client of clients) keepActing(world, client, simulatedMs);
@@ -59,6 +67,7 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   for (const machine of world.machines.values()) world.counts.add('sector lost', machine.lostSectors);
   return {
     seed,
+    parameters,
     problems: world.problems,
     eventHash: world.eventHash,
     simulatedMs: world.time.now,
@@ -71,20 +80,37 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   };
 }
 
+/** Some come late: nothing can be founded before. */
+function bootAll(world: SimWorld): void {
+  const { names, parameters } = world;
+  const inTime = Math.max(1, names.length - parameters.lateMembers);
+  names.forEach((name, i) => {
+    if (i < inTime) world.boot(name);
+    else {
+      world.time.schedule(world.random.nextInt(Math.ceil(parameters.simulatedMs / 10)), () => {
+        if (!world.running.has(name)) world.boot(name);
+      });
+    }
+  });
+}
+
 /** Steps the world until the condition holds. @returns whether it did before the time was over */
 async function runUntil(world: SimWorld, condition: () => boolean, ms: number): Promise<boolean> {
   const until = world.time.now + ms;
-  while (!condition()) {
+  // Also what brings the first drain into a promise reaction.
+  await eventLoopTurn();
+  for (let steps = 1; !condition(); steps++) {
     if (world.problems.length > 0) return false;
     if (!world.time.step(until)) return condition();
     await drainMicrotasks();
+    if (steps % stepsPerTurn === 0) await eventLoopTurn();
   }
   return true;
 }
 
 function keepActing(world: SimWorld, client: SimClient, untilMs: number): void {
-  const pace = world.random.pick([5, 20, 80]);
-  const again = (): void => world.time.schedule(1 + world.random.nextInt(pace), act);
+  const pace = Math.ceil(world.parameters.paceMs * (0.5 + world.random.next() / 2));
+  const again = (): void => world.time.schedule(1 + world.random.nextInt(2 * pace), act);
   const act = (): void => {
     if (world.time.now >= untilMs) return;
     const { alive } = world;

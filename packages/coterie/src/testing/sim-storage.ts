@@ -1,7 +1,7 @@
-import { InlineWalRunner } from '@coterie/mvcc';
+import { InlineWalRunner, type WalRunner } from '@coterie/mvcc';
 import { ModelOrderedStores, SimDisk, SimulatedStop } from '@coterie/mvcc/testing';
-import type { TurnScheduler } from '@coterie/raft';
-import type { SeededRandom, VirtualTime } from '@coterie/raft/testing';
+
+import type { ProcessTime, SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import type { Identity } from '../data-dir/identity.js';
 import { PortStorage, type StoragePorts } from '../data-dir/port-storage.js';
 import type { MemberLog, PeerStorage } from '../data-dir/storage.js';
@@ -74,7 +74,7 @@ export class SimMachine {
 }
 
 interface Process {
-  readonly turns: TurnScheduler;
+  readonly process: ProcessTime;
   readonly time: VirtualTime;
   readonly dead: () => boolean;
   readonly limits: { readonly checkpointBytes: number; readonly segmentBytes: number };
@@ -88,15 +88,16 @@ interface Process {
  * process is dead.
  */
 export function simStorage(machine: SimMachine, process: Process): { readonly storage: PeerStorage; abandon(): void } {
-  const { time, turns, dead, limits } = process;
+  const { time, dead, limits } = process;
+  const { turns } = process.process;
   const runners: InlineWalRunner[] = [];
   // A promise chain of a dead process may run on for a few steps; the disk of its successor must not feel them.
   const files = whileAlive(machine.disk.files, dead);
-  const newRunner = (): InlineWalRunner => {
+  const newRunner = (): WalRunner => {
     const later = (ms: number, fn: () => void): void => time.schedule(ms, () => (dead() ? undefined : fn()));
     const runner = new InlineWalRunner({ fs: files, schedule: later, latencyMs: (step) => machine.latency(step) });
     runners.push(runner);
-    return runner;
+    return whileRunning(runner, process.process);
   };
   const storage = new WatchedStorage(
     {
@@ -112,6 +113,27 @@ export function simStorage(machine: SimMachine, process: Process): { readonly st
     process,
   );
   return { storage, abandon: () => runners.forEach((runner) => runner.abandon()) };
+}
+
+/** The log's thread goes on while its process stands still; what it reports waits. */
+function whileRunning(runner: InlineWalRunner, process: ProcessTime): WalRunner {
+  return {
+    get syncCount() {
+      return runner.syncCount;
+    },
+    get outOfSpace() {
+      return runner.outOfSpace;
+    },
+    start: (init, host) =>
+      runner.start(init, {
+        completed: (batches) => process.run(() => host.completed(batches)),
+        failed: (error) => process.run(() => host.failed(error)),
+      }),
+    reserve: (bytes) => runner.reserve(bytes),
+    publish: () => runner.publish(),
+    close: () => runner.close(),
+    abandon: () => runner.abandon(),
+  };
 }
 
 class WatchedStorage extends PortStorage {

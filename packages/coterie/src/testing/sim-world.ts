@@ -4,6 +4,7 @@ import { SafetyChecks } from './checks/safety-checks.js';
 import { linkIds, SimMember } from './sim-member.js';
 import { SimMachine } from './sim-storage.js';
 import { SimCounts } from './sim-counts.js';
+import type { SimParameters } from './sim-swarm.js';
 
 /** Everything of one simulated cluster: time, chance, network, machines, and the processes that run on them now. */
 export class SimWorld {
@@ -17,22 +18,23 @@ export class SimWorld {
   readonly checks: SafetyChecks;
   readonly counts = new SimCounts();
   readonly problems: string[] = [];
-  readonly limits: { readonly checkpointBytes: number; readonly segmentBytes: number };
+  readonly parameters: SimParameters;
   #hash = 0x811c9dc5;
 
-  constructor(seed: number, members: number) {
+  constructor(seed: number, parameters: SimParameters) {
     this.random = new SeededRandom(seed);
+    this.parameters = parameters;
     this.counts.declare(['configuration changed', 'snapshot installed']);
-    this.network = new MemoryNetwork({ schedule: (ms, fn) => this.time.schedule(ms, fn), random: this.random });
-    const names = Array.from({ length: members }, (_, i) => String.fromCharCode(97 + i));
+    this.network = new MemoryNetwork({
+      schedule: (ms, fn) => this.time.schedule(ms, fn),
+      random: this.random,
+      maxFrames: parameters.linkFrames,
+      snapshotChunkBytes: parameters.snapshotChunkBytes,
+    });
+    const names = Array.from({ length: parameters.members }, (_, i) => String.fromCharCode(97 + i));
     this.peers = Object.fromEntries(names.map((name) => [name, `memory://${name}`]));
     this.links = linkIds(this.peers);
     this.checks = new SafetyChecks((problem) => this.report(problem));
-    // Tiny ones, so that a short run turns segments over, makes checkpoints, releases the log and sends snapshots.
-    this.limits = {
-      checkpointBytes: this.random.pick([8, 32, 128]) * 1024,
-      segmentBytes: this.random.pick([4, 16, 64]) * 1024,
-    };
     for (const name of names) this.machines.set(name, new SimMachine(this.time, this.random));
   }
 
@@ -65,7 +67,7 @@ export class SimWorld {
       random: this.random,
       network: this.network,
       peers: this.peers,
-      limits: this.limits,
+      parameters: this.parameters,
       checks: this.checks,
       onEvent: (from, event) => this.#onEvent(from, event),
     });

@@ -10,7 +10,7 @@ interface Travelling {
  * kept.
  */
 export class MemoryConnection {
-  readonly #travelling: Travelling[] = [];
+  #travelling: Travelling[] = [];
 
   /** @returns what to call when the frame's time on the way is over */
   put(deliver: () => void): () => void {
@@ -20,5 +20,15 @@ export class MemoryConnection {
       travelling.arrived = true;
       while (this.#travelling[0]?.arrived === true) this.#travelling.shift()?.deliver();
     };
+  }
+
+  /**
+   * The connection breaks: what travels on it never arrives.
+   * @returns how many frames that were
+   */
+  break(): number {
+    const lost = this.#travelling.length;
+    this.#travelling = [];
+    return lost;
   }
 }

@@ -11,19 +11,27 @@ export interface LinkHost {
   /** Frames on the way on one link; more are dropped. */
   readonly maxFrames: number;
   schedule(delayMs: number, fn: () => void): void;
+  /** Called when a frame's time on the way is over: now, or when the way is no longer clogged. */
+  pass(arrive: () => void): void;
 }
 
 /**
  * A chance with a resolution of one in a million; nothing is drawn for 0, so that a fault switched off leaves no trace.
  */
-function happens(random: Random, chance: number): boolean {
+export function happens(random: Random, chance: number): boolean {
   return chance > 0 && random.nextInt(1_000_000) < chance * 1_000_000;
 }
 
-/** A time on the way in whole ms above the shortest. */
+const drawSteps = 1_000_000;
+/** How much longer than others a frame of the tail takes. */
+const tailFactor = 20;
+
+/** A time on the way: whole ms above the shortest, and what the faults put on top. */
 export function drawLatency(random: Random, faults: NetworkFaults): number {
   const spread = Math.floor(faults.maxLatencyMs - faults.minLatencyMs);
-  return faults.minLatencyMs + (spread > 0 ? random.nextInt(spread + 1) : 0);
+  let ms = faults.minLatencyMs + (spread > 0 ? random.nextInt(spread + 1) : 0);
+  if (faults.meanExtraMs > 0) ms -= faults.meanExtraMs * Math.log(1 - random.nextInt(drawSteps) / drawSteps);
+  return happens(random, faults.tail) ? ms * tailFactor : ms;
 }
 
 /** All connections from one member to another, one of them the present one. */
@@ -72,7 +80,15 @@ export class MemoryLink {
       else this.#newestDelivered = sequence;
       this.#deliver(frame);
     });
-    this.#host.schedule(drawLatency(this.#host.random, this.#host.faults()), arrive);
+    this.#host.schedule(drawLatency(this.#host.random, this.#host.faults()), () => this.#host.pass(arrive));
+  }
+
+  /** The present connection breaks in the middle of what it carries; the next frame opens a new one. */
+  reset(): void {
+    const lost = this.#current.break();
+    this.#onTheWay -= lost;
+    this.#host.counters.reset += lost;
+    this.#current = new MemoryConnection();
   }
 
   /** Single messages are lost, not whole frames: a gap inside a turn is the harder case for Raft. */

@@ -3,8 +3,8 @@ import type { NodeId, SnapshotMeta } from '../core/messages.js';
 import type { Random } from '../core/ready.js';
 import type { SnapshotSource } from '../ports/snapshot-store.js';
 import type { Transport, TransportHandler, UnreachableReason } from '../ports/transport.js';
-import { frameSize, type Frame } from './frame-copy.js';
-import { drawLatency, MemoryLink, type LinkHost } from './memory-link.js';
+import { copyFrame, frameSize, type Frame } from './frame-copy.js';
+import { drawLatency, happens, MemoryLink, type LinkHost } from './memory-link.js';
 import { carrySnapshot } from './memory-snapshot.js';
 import { MemoryTransport } from './memory-transport.js';
 import { changeFaults, newCounters, type NetworkCounters, type NetworkFaults } from './network-faults.js';
@@ -25,16 +25,23 @@ export interface MemoryNetworkOptions {
   readonly faults?: Partial<NetworkFaults> | undefined;
   /** Frames on the way from one member to another; more are dropped and reported as `overflow`. Default 10,000. */
   readonly maxFrames?: number | undefined;
+  /** Bytes of a snapshot that travel in one step. Default 64 KiB. */
+  readonly snapshotChunkBytes?: number | undefined;
 }
+
+/** Frames that are held back to come a second time; more are not. */
+const staleFramesMax = 1000;
 
 /** A member that has started, as the network sees it. */
 export interface MemoryNode {
   readonly handler: TransportHandler;
   lists(id: NodeId): boolean;
+  /** What it has on the way to others. */
+  readonly links: Map<NodeId, NetworkLink>;
 }
 
-interface NetworkLink {
-  readonly sender: MemoryNode;
+/** The connections of one process to another. */
+export interface NetworkLink {
   readonly receiver: MemoryNode;
   readonly link: MemoryLink;
 }
@@ -52,8 +59,12 @@ export class MemoryNetwork {
   readonly #maxFrames: number;
   #faults: NetworkFaults;
   readonly #nodes = new Map<NodeId, MemoryNode>();
-  readonly #links = new Map<string, NetworkLink>();
-  readonly #cuts = new Set<string>();
+  readonly #snapshotChunkBytes: number;
+  readonly #cuts = new Ways();
+  readonly #clogs = new Ways();
+  /** What waits on a clogged way, in order. */
+  readonly #clogged = new Map<string, (() => void)[]>();
+  #staleFrames = 0;
   readonly #notices = new Set<string>();
   /** Transfers on the way, by their direction. */
   readonly #snapshots = new Map<string, { readonly receiver: MemoryNode; readonly lost: AbortController }>();
@@ -64,6 +75,7 @@ export class MemoryNetwork {
     this.#schedule = options.schedule ?? scheduleOnEventLoop;
     this.#random = options.random ?? systemRandom;
     this.#maxFrames = options.maxFrames ?? 10_000;
+    this.#snapshotChunkBytes = options.snapshotChunkBytes ?? 64 << 10;
   }
 
   /** A new transport on this network. Who it is, it learns when it starts. */
@@ -88,7 +100,7 @@ export class MemoryNetwork {
    * firewall.
    */
   cut(from: NodeId, to: NodeId): void {
-    this.#cuts.add(way(from, to));
+    this.#cuts.add(from, to);
   }
 
   /** Cuts both directions between members of different groups. Those in no group keep all their ways. */
@@ -102,7 +114,39 @@ export class MemoryNetwork {
   /** Opens one direction again, or, without arguments, every way. */
   heal(from?: NodeId, to?: NodeId): void {
     if (from === undefined || to === undefined) this.#cuts.clear();
-    else this.#cuts.delete(way(from, to));
+    else this.#cuts.delete(from, to);
+  }
+
+  /** From now on nothing gets through in one direction, nothing is lost either, and the sender is not told. */
+  clog(from: NodeId, to: NodeId): void {
+    this.#clogs.add(from, to);
+  }
+
+  /** What waited arrives now, in order. Without arguments on every way. */
+  unclog(from?: NodeId, to?: NodeId): void {
+    if (from === undefined || to === undefined) this.#clogs.clear();
+    else this.#clogs.delete(from, to);
+    for (const [key, waiting] of [...this.#clogged]) {
+      if (from !== undefined && to !== undefined && key !== way(from, to)) continue;
+      this.#clogged.delete(key);
+      for (const arrive of waiting) this.#schedule(0, arrive);
+    }
+  }
+
+  /**
+   * The connections between two members break in the middle of what they carry, snapshots too; both are told. The next
+   * frame opens new ones.
+   */
+  reset(a: NodeId, b: NodeId): void {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const sender = this.#nodes.get(from);
+      sender?.links.get(to)?.link.reset();
+      this.#snapshots.get(way(from, to))?.lost.abort();
+      if (sender?.lists(to) === true) this.#notify(sender, to, 'lost');
+    }
   }
 
   /** @internal @throws CoterieError ERR_LISTEN when another transport holds this id */
@@ -133,13 +177,14 @@ export class MemoryNetwork {
     const from = node.handler.self.id;
     this.counters.sent += frameSize(frame);
     const receiver = this.#nodes.get(to);
-    if (this.#cuts.has(way(from, to))) {
+    if (this.#cuts.has(from, to)) {
       this.counters.cut += frameSize(frame);
     } else if (receiver === undefined || !meet(node, receiver)) {
       this.counters.refused += frameSize(frame);
       this.#notify(node, to, 'refused');
-    } else if (!this.#link(node, receiver).send(frame)) {
-      this.#notify(node, to, 'overflow');
+    } else {
+      this.#holdBack(from, to, frame);
+      if (!this.#link(node, receiver).send(frame)) this.#notify(node, to, 'overflow');
     }
   }
 
@@ -165,9 +210,11 @@ export class MemoryNetwork {
         meta,
         source,
         signal: AbortSignal.any([signal, lost.signal]),
+        chunkBytes: this.#snapshotChunkBytes,
         hop,
       });
       if (done) this.counters.snapshots++;
+      else this.counters.snapshotsBroken++;
       return done ? 'ok' : 'failed';
     } finally {
       this.#snapshots.delete(key);
@@ -180,7 +227,7 @@ export class MemoryNetwork {
     return new Promise((resolve) => {
       this.#schedule(drawLatency(this.#random, this.#faults), () => {
         const standing = this.#nodes.get(from) === sender && this.#nodes.get(to) === receiver && meet(sender, receiver);
-        resolve(standing && !this.#cuts.has(way(from, to)) && !this.#cuts.has(way(to, from)));
+        resolve(standing && !this.#cuts.has(from, to) && !this.#cuts.has(to, from));
       });
     });
   }
@@ -190,24 +237,50 @@ export class MemoryNetwork {
    * predecessor.
    */
   #link(sender: MemoryNode, receiver: MemoryNode): MemoryLink {
-    const key = way(sender.handler.self.id, receiver.handler.self.id);
-    const known = this.#links.get(key);
-    if (known?.sender === sender && known.receiver === receiver) return known.link;
+    const [from, to] = [sender.handler.self.id, receiver.handler.self.id];
+    const known = sender.links.get(to);
+    if (known?.receiver === receiver) return known.link;
     const host: LinkHost = {
       faults: () => this.#faults,
       counters: this.counters,
       random: this.#random,
       maxFrames: this.#maxFrames,
       schedule: this.#schedule,
+      pass: (arrive) => this.#pass(from, to, arrive),
     };
-    const link = new MemoryLink(host, (frame) => this.#deliver(sender.handler.self.id, receiver, frame));
-    this.#links.set(key, { sender, receiver, link });
+    const link = new MemoryLink(host, (frame) => this.#deliver(from, receiver, frame));
+    sender.links.set(to, { receiver, link });
     return link;
+  }
+
+  #pass(from: NodeId, to: NodeId, arrive: () => void): void {
+    if (!this.#clogs.has(from, to)) {
+      arrive();
+      return;
+    }
+    this.counters.clogged++;
+    const waiting = this.#clogged.get(way(from, to));
+    if (waiting === undefined) this.#clogged.set(way(from, to), [arrive]);
+    else waiting.push(arrive);
+  }
+
+  /** Perhaps this frame comes again, when its sender and its receiver may be other processes. */
+  #holdBack(from: NodeId, to: NodeId, frame: Frame): void {
+    if (!happens(this.#random, this.#faults.stale) || this.#staleFrames >= staleFramesMax) return;
+    const copy = copyFrame(frame);
+    this.#staleFrames++;
+    this.#schedule(this.#random.nextInt(Math.max(1, Math.ceil(this.#faults.staleMs))), () => {
+      this.#staleFrames--;
+      const receiver = this.#nodes.get(to);
+      if (receiver === undefined) return;
+      this.counters.stale++;
+      this.#deliver(from, receiver, copy);
+    });
   }
 
   #deliver(from: NodeId, receiver: MemoryNode, frame: Frame): void {
     const to = receiver.handler.self.id;
-    if (this.#cuts.has(way(from, to))) {
+    if (this.#cuts.has(from, to)) {
       this.counters.cut += frameSize(frame);
     } else if (this.#nodes.get(to) !== receiver || !receiver.lists(from)) {
       this.counters.refused += frameSize(frame);
@@ -240,4 +313,25 @@ function meet(a: MemoryNode, b: MemoryNode): boolean {
 
 function way(from: NodeId, to: NodeId): string {
   return `${from} ${to}`;
+}
+
+/** A set of directions; asked for every frame, and nearly always empty. */
+class Ways {
+  readonly #ways = new Set<string>();
+
+  add(from: NodeId, to: NodeId): void {
+    this.#ways.add(way(from, to));
+  }
+
+  delete(from: NodeId, to: NodeId): void {
+    this.#ways.delete(way(from, to));
+  }
+
+  clear(): void {
+    this.#ways.clear();
+  }
+
+  has(from: NodeId, to: NodeId): boolean {
+    return this.#ways.size > 0 && this.#ways.has(way(from, to));
+  }
 }

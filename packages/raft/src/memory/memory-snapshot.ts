@@ -2,8 +2,6 @@ import type { NodeId, SnapshotMeta } from '../core/messages.js';
 import type { SnapshotSink, SnapshotSource } from '../ports/snapshot-store.js';
 import type { TransportHandler } from '../ports/transport.js';
 
-const chunkBytes = 64 << 10;
-
 export interface SnapshotCarriage {
   readonly from: NodeId;
   /** Of the receiver. */
@@ -11,6 +9,7 @@ export interface SnapshotCarriage {
   readonly meta: SnapshotMeta;
   readonly source: SnapshotSource;
   readonly signal: AbortSignal;
+  readonly chunkBytes: number;
   /** One step on the way. @returns whether the connection still stands */
   hop(): Promise<boolean>;
 }
@@ -41,7 +40,7 @@ function whenAborted(signal: AbortSignal): Promise<false> {
 }
 
 async function carry(carriage: SnapshotCarriage, signal: AbortSignal): Promise<boolean> {
-  const { from, handler, meta, source } = carriage;
+  const { from, handler, meta, source, chunkBytes } = carriage;
   let sink: SnapshotSink | undefined;
   let committing = false;
   try {

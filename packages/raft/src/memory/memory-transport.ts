@@ -21,7 +21,7 @@ export class MemoryTransport implements Transport {
       const state = this.#node === undefined ? 'closed' : 'started already';
       return Promise.reject(new CoterieError('ERR_CLOSED', { message: `the transport is ${state}` }));
     }
-    const node: MemoryNode = { handler, lists: (id) => this.#peers.has(id) };
+    const node: MemoryNode = { handler, lists: (id) => this.#peers.has(id), links: new Map() };
     try {
       this.#network.join(node);
     } catch (error) {

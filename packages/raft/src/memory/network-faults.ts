@@ -6,6 +6,10 @@ export interface NetworkFaults {
   readonly minLatencyMs: number;
   /** Longest time on the way, in ms; each frame draws its own. Default 0. */
   readonly maxLatencyMs: number;
+  /** Mean of an exponential time that comes on top of that, in ms. Default 0. */
+  readonly meanExtraMs: number;
+  /** Chance that a frame takes twenty times its time: the heavy tail of real networks. Default 0. */
+  readonly tail: number;
   /** Chance that one message is lost. Default 0. */
   readonly loss: number;
   /**
@@ -17,6 +21,14 @@ export interface NetworkFaults {
    * Chance that a frame opens a new connection: what follows may overtake what still travels on the old one. Default 0.
    */
   readonly reconnect: number;
+  /**
+   * Chance that a frame comes a second time up to `staleMs` later, to whoever then has the receiver's id: words of an
+   * old term, of a process that is gone, to a process that has started since. No TCP connection does this; a relay may.
+   * Default 0.
+   */
+  readonly stale: number;
+  /** Longest time such a frame is held back, in ms. Default 10,000. */
+  readonly staleMs: number;
 }
 
 /** How often each thing happened. Messages are counted one by one; a piece of opaque bytes counts as one. */
@@ -36,19 +48,38 @@ export interface NetworkCounters {
   reconnects: number;
   /** Frames delivered while an older one was still on the way. */
   overtaken: number;
+  /** Frames delivered a second time, long after. */
+  stale: number;
+  /** Frames that waited on a clogged way. */
+  clogged: number;
+  /** Lost in the middle of a connection that was reset. */
+  reset: number;
   snapshots: number;
+  /** Transfers that ended without success after they had begun. */
+  snapshotsBroken: number;
 }
 
-const noFaults: NetworkFaults = { minLatencyMs: 0, maxLatencyMs: 0, loss: 0, duplicate: 0, reconnect: 0 };
+const noFaults: NetworkFaults = {
+  minLatencyMs: 0,
+  maxLatencyMs: 0,
+  meanExtraMs: 0,
+  tail: 0,
+  loss: 0,
+  duplicate: 0,
+  reconnect: 0,
+  stale: 0,
+  staleMs: 10_000,
+};
 
 /** Changes some faults and checks all. @throws CoterieError ERR_INVALID_ARGUMENT */
 export function changeFaults(change: Partial<NetworkFaults>, from: NetworkFaults = noFaults): NetworkFaults {
   const next = { ...from, ...change };
-  for (const name of ['loss', 'duplicate', 'reconnect'] as const) {
+  for (const name of ['loss', 'duplicate', 'reconnect', 'tail', 'stale'] as const) {
     if (!(next[name] >= 0 && next[name] <= 1)) refuse(name, `${name} must lie in [0, 1]`);
   }
-  if (!(next.minLatencyMs >= 0 && Number.isFinite(next.minLatencyMs)))
-    refuse('minLatencyMs', 'minLatencyMs must not be negative');
+  for (const name of ['minLatencyMs', 'meanExtraMs', 'staleMs'] as const) {
+    if (!(next[name] >= 0 && Number.isFinite(next[name]))) refuse(name, `${name} must not be negative`);
+  }
   if (!(next.maxLatencyMs >= next.minLatencyMs && Number.isFinite(next.maxLatencyMs))) {
     refuse('maxLatencyMs', 'maxLatencyMs must not be below minLatencyMs');
   }
@@ -70,6 +101,10 @@ export function newCounters(): NetworkCounters {
     duplicated: 0,
     reconnects: 0,
     overtaken: 0,
+    stale: 0,
+    clogged: 0,
+    reset: 0,
     snapshots: 0,
+    snapshotsBroken: 0,
   };
 }

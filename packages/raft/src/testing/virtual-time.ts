@@ -1,4 +1,4 @@
-import type { Clock, TurnScheduler } from '../ports/clock.js';
+import { ProcessTime } from './process-time.js';
 
 interface Task {
   readonly atMs: number;
@@ -41,30 +41,9 @@ export class VirtualTime {
     return true;
   }
 
-  /** The clock and the turns of one process of this world. Nothing of it runs any more once `dead` says so. */
-  process(dead: () => boolean): { readonly clock: Clock; readonly turns: TurnScheduler } {
-    const alive = (run: () => void) => (): void => {
-      if (!dead()) run();
-    };
-    return {
-      clock: {
-        now: () => this.#now,
-        setInterval: (fn, ms) => {
-          const timer = { cleared: false };
-          const fire = (): void => {
-            if (timer.cleared || dead()) return;
-            this.schedule(ms, fire);
-            fn();
-          };
-          this.schedule(ms, fire);
-          return timer;
-        },
-        clearInterval: (handle) => {
-          (handle as { cleared: boolean }).cleared = true;
-        },
-      },
-      turns: { defer: (fn) => this.schedule(0, alive(fn)) },
-    };
+  /** The time of one process of this world. Nothing of it runs any more once `dead` says so. */
+  process(dead: () => boolean): ProcessTime {
+    return new ProcessTime(this, dead);
   }
 
   #push(task: Task): void {

@@ -69,7 +69,8 @@ export class CrashFaults implements FaultFamily {
    */
   #wipe(): void {
     const { alive, names } = this.#world;
-    if (alive.length < names.length) return;
+    // Of one or two disks each is needed for a majority.
+    if (names.length < 3 || alive.length < names.length) return;
     const members = alive.map((member) => member.engine.replica?.node.status());
     const settled = members.every(
       (s) =>

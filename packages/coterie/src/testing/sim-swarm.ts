@@ -1,0 +1,87 @@
+import { completeNodeOptions, type CoreConfig, type NodeOptions } from '@coterie/raft';
+import { SeededRandom } from '@coterie/raft/testing';
+
+/** What one run is made of, all of it drawn from its seed unless the caller sets it. */
+export interface SimParameters {
+  readonly members: number;
+  /** So many names of the list run only from a later moment on; nothing is founded before. */
+  readonly lateMembers: number;
+  /** Of the phase with faults. */
+  readonly simulatedMs: number;
+  readonly clients: number;
+  /** Longest rest of a client between two operations; each client draws one up to here. */
+  readonly paceMs: number;
+  readonly options: NodeOptions;
+  readonly core: Partial<CoreConfig>;
+  readonly checkpointBytes: number;
+  readonly segmentBytes: number;
+  /** Frames on the way on one link. */
+  readonly linkFrames: number;
+  readonly snapshotChunkBytes: number;
+}
+
+/** What a caller may set. `meanMs`: what runs last on average, where `simulatedMs` does not say it. */
+export interface SwarmChoice {
+  readonly members?: number | undefined;
+  readonly simulatedMs?: number | undefined;
+  readonly meanMs?: number | undefined;
+  readonly clients?: number | undefined;
+}
+
+const defaultMeanMs = 60_000;
+const kib = 1024;
+
+/**
+ * Draws a run. Limits are mostly tiny, so that a short run turns segments over, makes checkpoints, releases the log,
+ * fills windows and sends snapshots; and sometimes those of production, because what only happens without pressure is
+ * to be seen as well (swarm testing, Groce et al. 2012).
+ *
+ * Clients without rest do in a minute what others do in an hour: such runs are shorter, so that the real time goes into
+ * many different worlds.
+ */
+export function drawParameters(seed: number, choice: SwarmChoice = {}): SimParameters {
+  const random = new SeededRandom(Math.imul(seed, 0x9e3779b1) ^ 0x5a17);
+  const members = random.pick([1, 2, 3, 3, 3, 3, 3, 5, 5, 7]);
+  const paceMs = random.pick([5, 100, 500, 1000, 1000, 1000, 1000, 1000]);
+  // 0.2 to 2.2 times the mean, which so stays about the mean.
+  const length = paceMs === 5 ? 0.1 : paceMs === 100 ? 0.4 : 0.2 + 2 * random.next();
+  const simulatedMs = Math.max(1000, Math.round((choice.meanMs ?? defaultMeanMs) * length));
+  const drawn = {
+    members,
+    lateMembers: random.chance(0.1) ? 1 + random.nextInt(2) : 0,
+    simulatedMs,
+    clients: random.pick([2, 4, 6]),
+    paceMs,
+    options: drawOptions(random),
+    core: drawCore(random),
+    checkpointBytes: random.pick([4, 8, 32, 128]) * kib,
+    segmentBytes: random.pick([4, 4, 16, 64]) * kib,
+    linkFrames: random.pick([5, 20, 200, 10_000, 10_000]),
+    snapshotChunkBytes: random.pick([256, 4 * kib, 64 * kib]),
+  };
+  const given = { members: choice.members, simulatedMs: choice.simulatedMs, clients: choice.clients };
+  return { ...drawn, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+}
+
+function drawOptions(random: SeededRandom): NodeOptions {
+  const electionTimeoutMs = random.pick([300, 1000, 1000, 1000, 3000]);
+  return completeNodeOptions({
+    electionTimeoutMs,
+    heartbeatMs: electionTimeoutMs / random.pick([5, 10, 10]),
+    entryCommands: random.pick([1, 2, 1024]),
+    entryBytes: random.pick([256, 1 << 20]),
+    queueBytes: random.pick([4 * kib, 16 << 20]),
+    reads: random.pick([4, 100_000, 100_000]),
+    snapshotTransferMs: random.pick([500, 5000, 600_000]),
+  });
+}
+
+function drawCore(random: SeededRandom): Partial<CoreConfig> {
+  return {
+    maxAppendBytes: random.pick([1, 4 * kib, 1 << 20]),
+    maxInflightMessages: random.pick([1, 3, 256]),
+    maxInflightBytes: random.pick([4 * kib, 16 << 20]),
+    maxUncommittedBytes: random.pick([16 * kib, 64 << 20]),
+    maxCommittedBytes: random.pick([1, 4 * kib, 4 << 20]),
+  };
+}
