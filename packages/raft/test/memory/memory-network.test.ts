@@ -271,7 +271,7 @@ describe('a memory network', () => {
     ]) {
       expect(() => network.setFaults(faults)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }));
     }
-    expect(network.faults).toEqual({ minLatencyMs: 0, maxLatencyMs: 0, loss: 0, duplicate: 0, reconnect: 0 });
+    expect(network.faults).toEqual(new MemoryNetwork().faults);
   });
 });
 
