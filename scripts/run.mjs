@@ -35,7 +35,10 @@ const tasks = {
     return program('node_modules/prettier/bin/prettier.cjs', '--write', '--log-level=warn', '.')([]);
   },
   demo: program('examples/dist/demo/main.js'),
-  sim: program('packages/coterie/dist/testing/sim-cli.js'),
+  sim: (args) =>
+    program(
+      args.includes('--mutants') ? 'scripts/mutation/check-mutants.mjs' : 'packages/coterie/dist/testing/sim-cli.js',
+    )(args),
   bench: program('benchmarks/dist/main.js'),
   oracle: program('scripts/oracle.mjs'),
   coverage: program('scripts/mutation/check-coverage.mjs'),
