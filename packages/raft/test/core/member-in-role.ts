@@ -7,8 +7,8 @@ export const allRoles: readonly Role[] = ['follower', 'preCandidate', 'candidate
 export const roleTerm = 3;
 
 /**
- * Three members of whom 1 is in this role in term 3: as a follower it follows 2, as a leader it has opened its term with
- * entry 1 on all of them. Nothing is on its way, and nothing is sticky unless `config` says so.
+ * Three members of whom 1 is in this role in term 3: as a follower it follows 2, as a leader it has opened its term
+ * with entry 1 on all of them. Nothing is on its way, and nothing is sticky unless `config` says so.
  */
 export function memberInRole(role: Role, config: Partial<CoreConfig> = {}): ScriptedCluster {
   const all = { ...testConfig, checkQuorum: false, preVote: role === 'preCandidate', ...config };
