@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Members } from '../../src/core/members.js';
 import { jointVote, majorityIndex, majorityVote } from '../../src/core/quorum.js';
+import { confOf, testConfig } from './scripted-cluster.js';
+import { SeededRandom } from './seeded-random.js';
 
 /** The definition, word for word: the highest index that more than half have reached. */
 function naiveMajority(matches: readonly number[]): number {
@@ -74,5 +77,52 @@ describe('jointVote', () => {
   ] as const)('%s and %s: %s', (a, b, result) => {
     expect(jointVote(a, b)).toBe(result);
     expect(jointVote(b, a)).toBe(result);
+  });
+});
+
+describe('a configuration of one half or two', () => {
+  /** Some of the ids 1 to 9, none of them twice. */
+  function draw(random: SeededRandom, least: number): number[] {
+    const ids = Array.from({ length: 9 }, (_, i) => i + 1).filter(() => random.chance(0.5));
+    return ids.length >= least ? ids : [1 + random.nextInt(9)];
+  }
+
+  test('commits, votes, is active and confirms as the definition says, in 50,000 drawn ones', () => {
+    const random = new SeededRandom(27);
+    const wrong: number[] = [];
+    const seen = { joint: 0, won: 0, lost: 0, pending: 0 };
+    for (let run = 0; run < 50_000; run++) {
+      const voters = draw(random, 1);
+      const votersOutgoing = random.chance(0.6) ? draw(random, 1) : [];
+      const members = new Members(testConfig);
+      members.switchTo(confOf(voters, { votersOutgoing }), 1);
+      for (const progress of members.all) {
+        progress.match = random.nextInt(12);
+        progress.vote = random.pick([0, 1, 2] as const);
+        progress.recentActive = random.chance(0.6);
+        progress.readAck = random.nextInt(4);
+      }
+      const halves = votersOutgoing.length === 0 ? [voters] : [voters, votersOutgoing];
+      const inAll = (holds: (id: number) => boolean): boolean =>
+        halves.every((half) => half.filter(holds).length * 2 > half.length);
+      const of = (id: number) => members.get(id)!;
+      const reached = Array.from({ length: 13 }, (_, index) => index).filter((index) =>
+        inAll((id) => of(id).match >= index),
+      );
+      const won = inAll((id) => of(id).vote === 1);
+      // Lost when not even a yes of everybody who has not answered would do.
+      const lost = !inAll((id) => of(id).vote !== 2);
+      const vote = won ? 'won' : lost ? 'lost' : 'pending';
+      const right =
+        members.quorumIndex() === Math.max(...reached) &&
+        members.voteResult() === vote &&
+        members.quorumActive() === inAll((id) => of(id).recentActive) &&
+        members.readConfirmed(2) === inAll((id) => of(id).readAck >= 2);
+      if (!right) wrong.push(run);
+      if (votersOutgoing.length > 0) seen.joint++;
+      seen[vote]++;
+    }
+    expect(wrong).toEqual([]);
+    expect(Object.values(seen).every((count) => count > 1000)).toBe(true);
   });
 });
