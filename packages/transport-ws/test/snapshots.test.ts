@@ -98,6 +98,29 @@ describe('a snapshot transfer', () => {
     expect(read.length * 10_000).toBeLessThanOrEqual(content.length + cuts * (limits.snapshotWindowBytes + 10_000));
   });
 
+  it('begins again where the receiver has lost what it had', async () => {
+    const [a, b] = [await open(1, { limits }), await open(2, { limits })];
+    const stores: Store[] = [];
+    // Every connection finds a receiver that was started anew.
+    b.takeSnapshot = async () => {
+      stores.push(new Store());
+      return stores.at(-1)!.sink();
+    };
+    b.transport.setPeers([a.peer]);
+    const proxy = closeAfterwards(new TcpProxy(b.port));
+    a.transport.setPeers([{ ...b.peer, address: `ws://127.0.0.1:${await proxy.listen()}` }]);
+    let cut = false;
+    proxy.onForward = (total) => {
+      if (cut || total < 200_000) return;
+      cut = true;
+      proxy.cut();
+    };
+    expect(await a.transport.sendSnapshot(2, meta, source(), { signal: never() })).toBe('ok');
+    expect(stores).toHaveLength(2);
+    expect(stores[0]?.length).toBeGreaterThan(0);
+    expect(Buffer.concat(stores[1]?.chunks ?? []).equals(content)).toBe(true);
+  });
+
   it('does not try for ever when nothing gets further', async () => {
     const [a, b] = [await open(1, { limits }), await open(2, { limits })];
     let offered = 0;

@@ -97,10 +97,11 @@ export class SnapshotTransfers {
     const { snapshots, transport, observer } = this.#host;
     let ok = false;
     try {
-      const { meta, source } = await snapshots.openSnapshot();
+      const { signal } = sending.abort;
+      const { meta, source } = await openUnlessAborted(snapshots, signal);
       sending.index = meta.index;
       try {
-        ok = (await transport.sendSnapshot(to, meta, source, { signal: sending.abort.signal })) === 'ok';
+        ok = (await transport.sendSnapshot(to, meta, source, { signal })) === 'ok';
       } finally {
         await source.close();
       }
@@ -113,4 +114,25 @@ export class SnapshotTransfers {
     observer({ type: 'snapshot', action: ok ? 'sent' : 'failed', peer: to, index: sending.index ?? 0 });
     this.#host.sent(to, ok);
   }
+}
+
+/**
+ * The store's snapshot, or a rejection as soon as the transfer is given up: a store that never answers must not hold the
+ * log, nor keep the member from ever being sent a snapshot again. One that comes when nobody waits any more is closed.
+ * (Of a transport it is asked that it heeds the signal: only it knows when the source is no longer read.)
+ */
+function openUnlessAborted(
+  snapshots: SnapshotStore,
+  signal: AbortSignal,
+): Promise<Awaited<ReturnType<SnapshotStore['openSnapshot']>>> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(new Error('the transfer was given up'));
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+    snapshots.openSnapshot().then((opened) => {
+      signal.removeEventListener('abort', giveUp);
+      if (signal.aborted) opened.source.close().catch(() => undefined);
+      resolve(opened);
+    }, reject);
+  });
 }
