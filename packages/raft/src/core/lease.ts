@@ -7,8 +7,8 @@ import type { CoreState } from './state.js';
  * was sent. A lease counts from there, which is before any promise that answers it began.
  *
  * A promise holds for one election timeout of ticks and outlives what the follower knows of its leader: a later term
- * from a stray answer, an unreachable leader or a restart must not end it, because the leader counts on it. Only its own
- * wish does (a transfer), so it takes no lease while it may be handing over.
+ * from a stray answer, an unreachable leader or a restart must not end it, because the leader counts on it. Only its
+ * own wish does (a transfer), so it takes no lease while it may be handing over.
  *
  * It is enough to ask the quorum of the configuration that the leader has applied. Others are ahead of it by one change
  * at most, since none is proposed before the last is applied, and the quorums of neighbouring configurations meet.

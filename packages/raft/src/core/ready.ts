@@ -157,9 +157,9 @@ export interface CoreConfig {
   readonly maxCommittedBytes: number;
   readonly group: number;
   /**
-   * Lease reads: how long, in ms of its own clock, this member keeps faith with a leader it has just heard, and how long
-   * a promise it asks of others to count them for its own lease. It must not exceed what `electionTicks` ticks surely
-   * take. 0, the default: it promises nothing and no lease stands.
+   * Lease reads: how long, in ms of its own clock, this member keeps faith with a leader it has just heard, and how
+   * long a promise it asks of others to count them for its own lease. It must not exceed what `electionTicks` ticks
+   * surely take. 0, the default: it promises nothing and no lease stands.
    */
   readonly leasePromiseMs?: number;
   /** How much this member is preferred as leader: 0, the default, to 100. Takes effect where `checkQuorum` is on. */

@@ -54,7 +54,9 @@ function bestPrepared(s: CoreState): Progress | undefined {
   return best;
 }
 
-/** The deadline has a clock of its own: one transfer asked for after the other must not put off the check of the quorum. */
+/**
+ * The deadline has a clock of its own: one transfer asked for after the other must not put off the check of the quorum.
+ */
 export function tickTransfer(s: CoreState): void {
   if (s.transferee !== 0 && ++s.transferElapsed >= s.config.electionTicks) s.transferee = 0;
 }

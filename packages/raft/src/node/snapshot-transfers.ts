@@ -117,9 +117,9 @@ export class SnapshotTransfers {
 }
 
 /**
- * The store's snapshot, or a rejection as soon as the transfer is given up: a store that never answers must not hold the
- * log, nor keep the member from ever being sent a snapshot again. One that comes when nobody waits any more is closed.
- * (Of a transport it is asked that it heeds the signal: only it knows when the source is no longer read.)
+ * The store's snapshot, or a rejection as soon as the transfer is given up: a store that never answers must not hold
+ * the log, nor keep the member from ever being sent a snapshot again. One that comes when nobody waits any more is
+ * closed. (Of a transport it is asked that it heeds the signal: only it knows when the source is no longer read.)
  */
 function openUnlessAborted(
   snapshots: SnapshotStore,

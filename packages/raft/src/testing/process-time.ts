@@ -77,8 +77,8 @@ export class ProcessTime {
 
   /**
    * Stands still until `resume`.
-   * @param monotonic whether the clock will have leapt over the pause (a stopped process), or stood as well (a suspended
-   *   machine)
+   * @param monotonic whether the clock will have leapt over the pause (a stopped process), or stood as well (a
+   *   suspended machine)
    */
   pause(monotonic: 'leap' | 'stand'): void {
     if (this.#paused !== undefined) return;
