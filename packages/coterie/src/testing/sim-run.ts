@@ -1,6 +1,7 @@
-import { SeededRandom } from '@coterie/raft/testing';
-import { checkHistory, type SeenChange } from './checks/history-checks.js';
-import { ClientHistory, SimClient } from './clients/sim-clients.js';
+import { checkFinalStates } from './checks/final-checks.js';
+import { checkHistory } from './checks/history-checks.js';
+import { ClientHistory } from './clients/client-history.js';
+import { startClients } from './clients/client-loop.js';
 import { SimNemesis } from './sim-nemesis.js';
 import { drawParameters, type SimParameters } from './sim-swarm.js';
 import { SimWorld } from './sim-world.js';
@@ -54,15 +55,12 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   const report = (problem: string): void => world.report(problem);
   bootAll(world);
   const nemesis = new SimNemesis(world, seed, simulatedMs);
-  const clients = Array.from({ length: parameters.clients }, (_, i) => {
-    return new SimClient(`c${i}`, new SeededRandom(seed * 31 + i), history, report);
-  });
-  for (const client of clients) keepActing(world, client, simulatedMs);
+  startClients(world, history, seed);
   nemesis.start();
   await runUntil(world, () => false, simulatedMs);
   nemesis.stop();
-  const changes = await converge(world);
-  if (world.problems.length === 0) checkHistory(history, changes, report);
+  await converge(world);
+  if (world.problems.length === 0) checkHistory(history, world.recorder.log, report);
   const count = (state: string): number => history.writes.filter((write) => write.state === state).length;
   for (const machine of world.machines.values()) world.counts.add('sector lost', machine.lostSectors);
   return {
@@ -108,39 +106,11 @@ async function runUntil(world: SimWorld, condition: () => boolean, ms: number): 
   return true;
 }
 
-function keepActing(world: SimWorld, client: SimClient, untilMs: number): void {
-  const pace = Math.ceil(world.parameters.paceMs * (0.5 + world.random.next() / 2));
-  const again = (): void => world.time.schedule(1 + world.random.nextInt(2 * pace), act);
-  const act = (): void => {
-    if (world.time.now >= untilMs) return;
-    const { alive } = world;
-    if (alive.length === 0) {
-      again();
-      return;
-    }
-    const member = world.random.pick(alive);
-    let waiting = true;
-    const next = (): void => {
-      if (!waiting) return;
-      waiting = false;
-      again();
-    };
-    // A call at a process that dies is never settled: its client notices and turns to another one.
-    const look = (): void => {
-      if (member.dead) next();
-      else if (waiting) world.time.schedule(500, look);
-    };
-    world.time.schedule(500, look);
-    client.act(member, world.time.now).then(next, (error: unknown) => world.report(`a client saw ${String(error)}`));
-  };
-  again();
-}
-
 /**
  * Everybody is back, nothing is cut: the cluster must come together, take a write at every member and hold one state.
  */
-async function converge(world: SimWorld): Promise<readonly SeenChange[]> {
-  if (world.problems.length > 0) return [];
+async function converge(world: SimWorld): Promise<void> {
+  if (world.problems.length > 0) return;
   const settle = async (what: string, condition: () => boolean): Promise<boolean> => {
     if (await runUntil(world, condition, convergeMs)) return true;
     const states = world.alive.map(({ name, engine }) => {
@@ -160,58 +130,11 @@ async function converge(world: SimWorld): Promise<readonly SeenChange[]> {
       );
     };
     attempt();
-    if (!(await settle(`a write at ${member.name}`, () => done))) return [];
+    if (!(await settle(`a write at ${member.name}`, () => done))) return;
   }
   const applied = (): readonly (number | undefined)[] => world.alive.map((m) => m.engine.replica?.node.appliedIndex);
-  if (!(await settle('equal logs', () => new Set(applied()).size === 1))) return [];
+  if (!(await settle('equal logs', () => new Set(applied()).size === 1))) return;
   const hashes = world.alive.map((member) => member.engine.replica!.machine.stateHash().chain);
   if (new Set(hashes).size !== 1) world.report(`the final states differ: ${hashes.join(', ')}`);
-  return readChanges(world);
-}
-
-/** All changes, as a watch from the first revision on shows them; every member must show the same. */
-async function readChanges(world: SimWorld): Promise<readonly SeenChange[]> {
-  const all: SeenChange[][] = [];
-  for (const { engine, name } of world.alive) {
-    const last = engine.replica!.machine.revision;
-    const changes: SeenChange[] = [];
-    const watch = engine.watch({
-      ranges: [{ start: '' }],
-      fromRevision: 1,
-      prev: false,
-      initial: false,
-      progress: false,
-      overflow: 'resume',
-    });
-    let at = 0;
-    let failed = false;
-    const pull = (): void => {
-      watch.next().then(
-        (batches) => {
-          for (const batch of batches ?? []) {
-            if (batch.kind !== 'change') continue;
-            at = batch.revision;
-            for (const event of batch.events) {
-              const key = event.type === 'put' ? event.entry.key : event.key;
-              const value = event.type === 'put' ? Buffer.from(event.entry.value).toString() : undefined;
-              changes.push({ revision: batch.revision, key, value });
-            }
-          }
-          if (batches !== undefined && at < last) pull();
-        },
-        (error: unknown) => {
-          failed = true;
-          world.report(`the watch at ${name} broke: ${String(error)}`);
-        },
-      );
-    };
-    if (last > 1) pull();
-    await runUntil(world, () => at >= last || last <= 1 || failed, convergeMs);
-    if (at < last && last > 1 && !failed) world.report(`the watch at ${name} ended at revision ${at} of ${last}`);
-    watch.close();
-    all.push(changes);
-  }
-  const texts = new Set(all.map((changes) => JSON.stringify(changes)));
-  if (texts.size > 1) world.report('watches of two members show different histories');
-  return all[0] ?? [];
+  await checkFinalStates(world, settle);
 }

@@ -1,5 +1,6 @@
 import { MemoryNetwork, type RaftEvent } from '@coterie/raft';
 import { SeededRandom, VirtualTime } from '@coterie/raft/testing';
+import { ChangeRecorder } from './checks/change-recorder.js';
 import { SafetyChecks } from './checks/safety-checks.js';
 import { linkIds, SimMember } from './sim-member.js';
 import { SimMachine } from './sim-storage.js';
@@ -16,6 +17,7 @@ export class SimWorld {
   readonly machines = new Map<string, SimMachine>();
   readonly running = new Map<string, SimMember>();
   readonly checks: SafetyChecks;
+  readonly recorder: ChangeRecorder;
   readonly counts = new SimCounts();
   readonly problems: string[] = [];
   readonly parameters: SimParameters;
@@ -35,6 +37,7 @@ export class SimWorld {
     this.peers = Object.fromEntries(names.map((name) => [name, `memory://${name}`]));
     this.links = linkIds(this.peers);
     this.checks = new SafetyChecks((problem) => this.report(problem));
+    this.recorder = new ChangeRecorder((problem) => this.report(problem));
     for (const name of names) this.machines.set(name, new SimMachine(this.time, this.random));
   }
 
@@ -73,6 +76,7 @@ export class SimWorld {
     });
     this.running.set(name, member);
     this.note(`boot ${name}`);
+    this.recorder.attach(member);
     member.engine.start().catch((error: unknown) => {
       if (!member.dead) this.report(`${name} does not open: ${String(error)}`);
     });

@@ -1,0 +1,53 @@
+import { CoterieError } from '@coterie/errors';
+import type { SimMember } from '../sim-member.js';
+import { ChangeLog } from './change-log.js';
+
+/**
+ * Keeps all changes of a run: a watch at every process, from where the record ends. Every member so shows every
+ * revision that it applies, also those that others have shown before, and all must show the same.
+ */
+export class ChangeRecorder {
+  readonly log = new ChangeLog();
+  readonly #shown = new WeakMap<SimMember, number>();
+  readonly #report: (problem: string) => void;
+
+  constructor(report: (problem: string) => void) {
+    this.#report = report;
+  }
+
+  /** The last revision that the watch at a process has shown. */
+  shownBy(member: SimMember): number {
+    return this.#shown.get(member) ?? 0;
+  }
+
+  attach(member: SimMember): void {
+    const from = this.log.next;
+    const stream = member.engine.watch({
+      ranges: [{ start: '' }],
+      fromRevision: from,
+      prev: false,
+      initial: false,
+      progress: false,
+      overflow: 'resume',
+    });
+    const pull = async (): Promise<void> => {
+      for (let batches = await stream.next(); batches !== undefined; batches = await stream.next()) {
+        if (member.dead) return;
+        for (const { kind, revision, events } of batches) {
+          this.#shown.set(member, revision);
+          const wrong = kind === 'change' ? this.log.add(revision, events) : undefined;
+          if (wrong !== undefined) this.#report(`changes: the watch at ${member.name}: ${wrong}`);
+        }
+      }
+    };
+    pull().catch((error: unknown) => {
+      if (member.dead) return;
+      const compacted = error instanceof CoterieError && error.code === 'ERR_COMPACTED';
+      // Clients compact behind the record only: a watch that was behind it goes on from there.
+      if (compacted && this.log.next > from) this.attach(member);
+      // A member that stops ends its watches with an error.
+      else if (compacted || !(error instanceof CoterieError))
+        this.#report(`changes: the watch at ${member.name} from ${from} on broke: ${String(error)}`);
+    });
+  }
+}
