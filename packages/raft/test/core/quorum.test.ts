@@ -122,7 +122,8 @@ describe('a configuration of one half or two', () => {
       if (votersOutgoing.length > 0) seen.joint++;
       seen[vote]++;
     }
-    expect(wrong).toEqual([]);
+    // A few say it all.
+    expect(wrong.slice(0, 5)).toEqual([]);
     expect(Object.values(seen).every((count) => count > 1000)).toBe(true);
   });
 });
