@@ -188,6 +188,24 @@ describe('flow', () => {
     expect(core.propose([bytes('x'.repeat(60))]).ok).toBe(false);
   });
 
+  test('what a leader had proposed in an earlier term weighs on nothing in a later one', () => {
+    const cluster = ScriptedCluster.of(3, { maxUncommittedBytes: 100 });
+    const core = cluster.elect(1);
+    cluster.isolate(1);
+    expect(core.propose([bytes('x'.repeat(90))]).ok).toBe(true);
+    expect(core.propose([bytes('x'.repeat(20))])).toMatchObject({ reason: 'quota' });
+    core.stepDown();
+    cluster.dropAll();
+    cluster.heal();
+    for (const id of [1, 2, 3]) cluster.core(id).forgetLeader();
+    cluster.elect(1);
+    for (let i = 0; i < 3; i++) {
+      expect(core.propose([bytes('x'.repeat(90))]).ok).toBe(true);
+      expect(core.propose([bytes('x'.repeat(20))])).toMatchObject({ reason: 'quota' });
+      cluster.pump();
+    }
+  });
+
   test('the log of a leader that reaches nobody ends at the quota', () => {
     const cluster = ScriptedCluster.of(3, { checkQuorum: false, maxUncommittedBytes: 1000 });
     const core = cluster.elect(1);
@@ -214,6 +232,21 @@ describe('flow', () => {
       [2, 4],
       [3, 1],
     ]);
+    // Nor what one member holds and no quorum does.
+    const five = ScriptedCluster.of(5);
+    five.elect(1);
+    five.cut([1, 2], [3, 4, 5]);
+    five.propose(1);
+    five.pump();
+    expect(
+      five
+        .core(1)
+        .status()
+        .progress.map(({ match }) => match),
+    ).toEqual([2, 2, 1, 1, 1]);
+    five.tick(1);
+    five.pump();
+    expect(five.sentOf('heartbeat').map(({ commit }) => commit)).toEqual([1, 1, 1, 1]);
   });
 
   test('an answer to a heartbeat gets what the member lacks, and nothing when it lacks nothing', () => {

@@ -286,6 +286,18 @@ describe('reads of a follower', () => {
   });
 });
 
+test('a leader with as many reads as it may hold refuses those of others, and they hear of it', () => {
+  const cluster = ScriptedCluster.of(3);
+  const core = cluster.elect(1);
+  for (let token = 0; token < pendingReadsMax; token++) core.readIndex(token);
+  cluster.core(2).readIndex(7);
+  cluster.pump();
+  expect(cluster.of(2).reads).toEqual([{ token: 7 }]);
+  cluster.core(2).readIndex(8);
+  cluster.pump();
+  expect(cluster.of(2).reads.at(-1)).toEqual({ token: 8, index: 1 });
+});
+
 test('more reads than the limit are refused, and the rest is answered', () => {
   const cluster = ScriptedCluster.of(3);
   const core = cluster.elect(1);

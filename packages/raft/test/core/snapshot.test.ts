@@ -117,6 +117,9 @@ describe('a leader that lacks what a member needs', () => {
     };
     expect(answer(5)).toMatchObject({ state: 'snapshot', match: 5, paused: true });
     expect(answer(9)).toMatchObject({ state: 'snapshot', match: 9, paused: true });
+    // The one on its way may still bring it here, so no other is asked for.
+    cluster.drain();
+    expect(cluster.of(1).snapshotsTo).toEqual([3]);
     cluster.propose(1);
     cluster.pump();
     expect(answer(10)).toMatchObject({ state: 'replicate', match: 10, pendingSnapshot: 0, next: 12 });
@@ -283,6 +286,16 @@ describe('a member that receives a snapshot', () => {
     expect(core.ready().send).toMatchObject([{ index: 5 }]);
     core.appendDurable(mark?.seq ?? 0);
     expect(core.ready().send).toMatchObject([{ index: 10 }]);
+  });
+
+  test('knows nothing of its own log to be durable until the mark is', () => {
+    const core = new RaftCore({ ...init, entries: logOf(1, 1, 2, 2, 2, 2) });
+    expect(core.durableIndex).toBe(6);
+    // Entries 4 to 6 are of another log than the snapshot.
+    expect(core.restoreSnapshot({ ...meta, index: 4, term: 3 }, 2)).toBe(true);
+    expect(core.durableIndex).toBe(0);
+    core.appendDurable(core.ready().append?.seq ?? 0);
+    expect(core.durableIndex).toBe(4);
   });
 
   test('a change from before it is not applied a second time', () => {
