@@ -56,6 +56,16 @@ export interface PeerOptions {
   heartbeatMs?: number | undefined;
   /** Default 1000. */
   electionTimeoutMs?: number | undefined;
+  /**
+   * Takes part in lease reads: reads with `consistency: 'lease'` are then served by the leader's lease where one stands,
+   * without a round trip. Default false. Trusts in clocks that run at about the same rate and do not stand still while
+   * others go on (suspend, a paused virtual machine): see the README.
+   */
+  leaseReads?: boolean | undefined;
+  /** By how much, in percent, the clocks of two peers may differ in rate while `leaseReads` is on. Default 10. */
+  leaseDriftPercent?: number | undefined;
+  /** How much this peer is preferred as leader when it is healthy and caught up. Default 0, up to 100. */
+  leaderPriority?: number | undefined;
   /** Default for every read and write. Default 10,000. */
   requestTimeoutMs?: number | undefined;
   /** `close()` resolves within this time, always. Default 5,000. */
@@ -93,6 +103,9 @@ export function checkPeerOptions(options: PeerOptions): void {
     ) {
       throw invalid(name, `must be a whole number of ms from 1 to ${2 ** 31 - 1}`);
     }
+  }
+  if (options.leaseReads !== undefined && typeof options.leaseReads !== 'boolean') {
+    throw invalid('leaseReads', 'must be a boolean');
   }
   checkLimits(options.limits);
   checkCluster(options);

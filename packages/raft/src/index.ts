@@ -41,4 +41,5 @@ export { clusterAtEnd, everybodyIn, forcedBatch } from './node/forced-recovery.j
 export { completeNodeOptions, defaultNodeOptions, type NodeOptions } from './node/options.js';
 export type { NodeParts } from './node/node-parts.js';
 export { RaftNode } from './node/raft-node.js';
-export type { ReadWaiter } from './node/reads.js';
+export type { SubmitRefusal, SubmitResult } from './node/command-intake.js';
+export type { ReadPolicy, ReadWaiter } from './node/reads.js';

@@ -1,7 +1,12 @@
 import { CoterieError } from '@coterie/errors';
 import type { Member } from '../membership/member-record.js';
 import type { Deadlines } from './deadlines.js';
-import type { Clock, CoreStatus, NodeId, RaftNode } from '@coterie/raft';
+import type { Clock, NodeId, RaftNode } from '@coterie/raft';
+
+interface Timing {
+  readonly ports: { readonly clock: Clock };
+  readonly options: { readonly electionTimeoutMs: number };
+}
 
 /** How often it is looked whether another one leads. */
 const pollMs = 5;
@@ -19,45 +24,54 @@ export function memberNamed(members: readonly Member[], name: string): NodeId {
 }
 
 /**
- * Moves leadership to a voter that is caught up, the furthest one unless told (thesis §3.10).
+ * Moves leadership to a voter that is caught up, the best prepared one unless told (thesis §3.10). A follower asks its
+ * leader, and asks again after every election timeout in which nothing came of it: the wish may have been lost.
  *
+ * @param to 0: whoever is best prepared
  * @returns what stops waiting
  */
 export function handOver(
   node: RaftNode,
-  clock: Clock,
-  to: NodeId | undefined,
+  { ports: { clock }, options: { electionTimeoutMs } }: Timing,
+  to: NodeId,
   resolve: (value: undefined) => void,
   reject: (error: Error) => void,
 ): (() => void) | undefined {
-  const status = node.status();
-  if (to === status.leader && to !== 0) {
+  const from = node.leader;
+  if (to !== 0 && to === from) {
     resolve(undefined);
     return undefined;
   }
-  if (status.role !== 'leader') {
-    reject(
-      new CoterieError('ERR_NO_LEADER', {
-        message: 'only the leader can hand leadership over, and this member does not lead',
-      }),
-    );
+  const asked = node.isLeader;
+  if (!node.transferLeadership(to)) {
+    reject(new CoterieError('ERR_NO_LEADER', { message: whyNot(from) }));
     return undefined;
   }
-  const target = to ?? furthestVoter(status);
-  if (target === undefined || !node.transferLeadership(target)) {
-    reject(new CoterieError('ERR_NO_LEADER', { message: 'there is no other voter to hand leadership to' }));
-    return undefined;
-  }
+  let askedMs = clock.now();
   const stop = (): void => clock.clearInterval(timer);
   const timer = clock.setInterval(() => {
-    const now = node.status();
-    if (now.role === 'leader' && now.transferee !== 0) return;
-    if (now.role !== 'leader' && now.leader === 0) return;
-    stop();
-    if (now.role !== 'leader') resolve(undefined);
-    else reject(new CoterieError('ERR_TIMEOUT', { message: 'the voter did not take over within an election timeout' }));
+    const { leader } = node;
+    if (leader !== 0 && (to === 0 ? leader !== from : leader === to)) {
+      stop();
+      resolve(undefined);
+    } else if (asked && node.isLeader && node.status().transferee === 0) {
+      stop();
+      reject(new CoterieError('ERR_TIMEOUT', { message: 'the voter did not take over within an election timeout' }));
+    } else if (asked && leader !== 0 && leader !== from) {
+      // Another one than was meant won; it is not ours to depose.
+      stop();
+      resolve(undefined);
+    } else if (!asked && clock.now() - askedMs > electionTimeoutMs) {
+      askedMs = clock.now();
+      node.transferLeadership(to);
+    }
   }, pollMs);
   return stop;
+}
+
+function whyNot(leader: NodeId): string {
+  if (leader === 0) return 'there is no leader that could hand leadership over';
+  return 'there is no such voter to hand leadership to';
 }
 
 /**
@@ -66,22 +80,11 @@ export function handOver(
  */
 export async function tryHandOver(
   node: RaftNode,
-  clock: Clock,
+  timing: Timing,
   deadlines: Deadlines,
   timeoutMs: number,
 ): Promise<void> {
   await deadlines
-    .run<undefined>('the hand-over', {}, timeoutMs, (resolve, reject) =>
-      handOver(node, clock, undefined, resolve, reject),
-    )
+    .run<undefined>('the hand-over', {}, timeoutMs, (resolve, reject) => handOver(node, timing, 0, resolve, reject))
     .catch(() => undefined);
-}
-
-function furthestVoter(status: CoreStatus): NodeId | undefined {
-  let best: { readonly id: NodeId; readonly match: number } | undefined;
-  for (const { id, match, learner, recentActive } of status.progress) {
-    if (id === status.id || learner || !recentActive) continue;
-    if (best === undefined || match > best.match) best = { id, match };
-  }
-  return best?.id;
 }

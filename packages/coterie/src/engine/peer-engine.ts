@@ -317,12 +317,12 @@ export class PeerEngine implements Engine {
 
   async transferLeadership(request: { readonly to?: string }, control: CallControl): Promise<null> {
     const replica = await this.#running('transferLeadership', control);
-    const to = request.to === undefined ? undefined : memberNamed(this.#members, request.to);
+    const to = request.to === undefined ? 0 : memberNamed(this.#members, request.to);
     await this.#deadlines.run<undefined>(
       'transferLeadership',
       control,
       this.#parts.requestTimeoutMs,
-      (resolve, reject) => handOver(replica.node, this.#parts.ports.clock, to, resolve, reject),
+      (resolve, reject) => handOver(replica.node, this.#parts, to, resolve, reject),
     );
     return null;
   }
@@ -428,7 +428,7 @@ export class PeerEngine implements Engine {
     const closed = new CoterieError('ERR_CLOSED', { message: 'the peer is closed' });
     const limitMs = this.#parts.closeTimeoutMs;
     if (this.#error === undefined && this.#replica?.node.isLeader === true)
-      await tryHandOver(this.#replica.node, this.#parts.ports.clock, this.#deadlines, limitMs / 4);
+      await tryHandOver(this.#replica.node, this.#parts, this.#deadlines, limitMs / 4);
     const reason = this.#error === undefined ? 'closed' : undefined;
     this.#error ??= closed;
     this.#stopTimers();

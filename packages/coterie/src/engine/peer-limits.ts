@@ -11,12 +11,16 @@ export interface PeerLimits {
   readonly checkpointBytes?: number;
 }
 
-interface Timing {
-  readonly electionTimeoutMs?: number | undefined;
-  readonly heartbeatMs?: number | undefined;
-}
+/** What of the peer's own options its raft node takes. */
+type NodeChoices = {
+  readonly [K in 'electionTimeoutMs' | 'heartbeatMs' | 'leaseReads' | 'leaseDriftPercent' | 'leaderPriority']?:
+    NodeOptions[K] | undefined;
+};
 
-const nodeNames = ['entryBytes', 'entryCommands', 'queueBytes', 'reads', 'snapshotTransferMs'] as const;
+const nodeNames = [
+  ...['entryBytes', 'entryCommands', 'queueBytes', 'reads', 'snapshotTransferMs'],
+  ...['trailingEntries', 'trailingBytes', 'heldLogBytes'],
+] as const;
 const ownNames = ['historyRevisions', 'historyMs', 'checkpointBytes'] as const;
 
 /**
@@ -27,7 +31,7 @@ const ownNames = ['historyRevisions', 'historyMs', 'checkpointBytes'] as const;
  */
 export function sortLimits(
   given: Readonly<Record<string, number | undefined>> | undefined,
-  timing: Timing,
+  choices: NodeChoices,
 ): PeerLimits {
   const limits = given ?? {};
   const kvNames = Object.keys(defaultKvLimits);
@@ -41,7 +45,7 @@ export function sortLimits(
   const chosen = (names: readonly string[]): Record<string, number> =>
     Object.fromEntries(names.flatMap((name) => (limits[name] === undefined ? [] : [[name, limits[name]]])));
   return {
-    node: completeNodeOptions({ ...timing, ...chosen(nodeNames) }),
+    node: completeNodeOptions({ ...choices, ...chosen(nodeNames) }),
     // Refused here, before anything is opened, if one lies above what the cluster allows.
     kv: resolveKvLimits(chosen(kvNames)),
     history: {

@@ -1,5 +1,5 @@
 import type { CallControl, Consistency } from '@coterie/mvcc';
-import type { ReadWaiter } from '@coterie/raft';
+import type { ReadPolicy, ReadWaiter } from '@coterie/raft';
 import type { Deadlines } from './deadlines.js';
 import type { Replica } from './replica.js';
 
@@ -24,8 +24,11 @@ export class ReadGate {
 
   /** @throws CoterieError ERR_TIMEOUT, ERR_ABORTED, ERR_CLOSED, ERR_OVERLOADED */
   async pass(what: string, replica: Replica, wanted: Freshness, control: CallControl): Promise<void> {
-    // A leader's lease would need bounded clock drift; until it is offered, 'lease' is served as its stronger sister.
-    if (wanted.consistency !== 'serializable') await this.confirm(what, replica, control);
+    const { consistency } = wanted;
+    if (consistency !== 'serializable') {
+      // Without a standing lease it is served as its stronger sister.
+      await this.confirm(what, replica, control, consistency === 'lease' ? 'lease' : 'index');
+    }
     const { minRevision } = wanted;
     if (minRevision === undefined || replica.machine.revision >= minRevision) return;
     const timeoutMs = control.timeoutMs ?? this.#requestTimeoutMs;
@@ -33,7 +36,7 @@ export class ReadGate {
   }
 
   /** Waits for the leader's word on the commit index, and for the own replica to reach it. */
-  confirm(what: string, replica: Replica, control: CallControl): Promise<undefined> {
+  confirm(what: string, replica: Replica, control: CallControl, policy: ReadPolicy = 'index'): Promise<undefined> {
     return this.#deadlines.run<undefined>(what, control, this.#requestTimeoutMs, (resolve, reject) => {
       const waiter: ReadWaiter = {
         cancelled: false,
@@ -42,7 +45,7 @@ export class ReadGate {
           else reject(this.#stopped() ?? error);
         },
       };
-      replica.node.read(waiter);
+      replica.node.read(waiter, policy);
       return () => (waiter.cancelled = true);
     });
   }

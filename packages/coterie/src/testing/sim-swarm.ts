@@ -52,7 +52,7 @@ export function drawParameters(seed: number, choice: SwarmChoice = {}): SimParam
     simulatedMs,
     clients: random.pick([2, 4, 6]),
     paceMs,
-    options: drawOptions(random),
+    options: drawOptions(random, new SeededRandom(Math.imul(seed, 0x85ebca6b) ^ 0x10e5)),
     core: drawCore(random),
     checkpointBytes: random.pick([4, 8, 32, 128]) * kib,
     segmentBytes: random.pick([4, 4, 16, 64]) * kib,
@@ -63,7 +63,8 @@ export function drawParameters(seed: number, choice: SwarmChoice = {}): SimParam
   return { ...drawn, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
 }
 
-function drawOptions(random: SeededRandom): NodeOptions {
+/** @param log draws what stays in the log: a stream of its own, so that it moves nothing else */
+function drawOptions(random: SeededRandom, log: SeededRandom): NodeOptions {
   const electionTimeoutMs = random.pick([300, 1000, 1000, 1000, 3000]);
   return completeNodeOptions({
     electionTimeoutMs,
@@ -73,6 +74,9 @@ function drawOptions(random: SeededRandom): NodeOptions {
     queueBytes: random.pick([4 * kib, 16 << 20]),
     reads: random.pick([4, 100_000, 100_000]),
     snapshotTransferMs: random.pick([500, 5000, 600_000]),
+    trailingEntries: log.pick([0, 0, 5, 50]),
+    trailingBytes: log.pick([256, 16 << 20]),
+    heldLogBytes: log.pick([4 * kib, 64 * kib, 256 << 20]),
   });
 }
 

@@ -1,5 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import type { Clock, Random } from '@coterie/raft';
+import type { Clock, Random, SubmitRefusal, SubmitResult } from '@coterie/raft';
 import { decodeCommand } from '../command/decode.js';
 import { encodeSkip, encodeTouch, encodeWrite, readdress } from '../command/encode.js';
 import { returnsEntries } from '../command/kept-form.js';
@@ -32,9 +32,10 @@ export interface ProposerOptions {
   /**
    * Hands commands to whoever leads, in this order, best effort. The bytes must not be changed by anybody after it.
    *
-   * @returns false when none of them was taken (no leader, queue full): they then count as not submitted
+   * @returns whether they were taken; if not, none of them was, they count as not submitted, and the reason is what a
+   *   call ends with that was never submitted
    */
-  readonly submit: (commands: readonly Uint8Array[]) => boolean;
+  readonly submit: (commands: readonly Uint8Array[]) => SubmitResult;
   /**
    * Whether a leader is known: a call that was never submitted ends with ERR_NO_LEADER without one. Left out: always.
    */
@@ -92,6 +93,8 @@ export class Proposer implements SessionListener {
   #resendAt = 0;
   #lastResend = -Infinity;
   #lastGap = 0;
+  /** Why nothing was taken when it was last tried. */
+  #refused: SubmitRefusal | undefined;
 
   constructor(options: ProposerOptions) {
     this.#options = options;
@@ -137,7 +140,7 @@ export class Proposer implements SessionListener {
       window.push({ bytes, call, skipped: false });
       this.#awake();
       if (this.#session === 0) this.#openSession();
-      else if (window.unsent === sequence && this.#options.submit([bytes])) window.sentBelow(sequence + 1);
+      else if (window.unsent === sequence && this.#submit([bytes])) window.sentBelow(sequence + 1);
     });
   }
 
@@ -174,7 +177,7 @@ export class Proposer implements SessionListener {
     if (this.#options.replica.sessions.lastSequence(session) > 0) {
       // Nothing of ours was sent in it yet: somebody drew the same nonce, say an earlier run of this process with the
       // same seed. Its commands would pass for ours and ours for duplicates of them.
-      this.#options.submit([this.#opening.begin()]);
+      this.#submit([this.#opening.begin()]);
       this.#postponeResend();
       return;
     }
@@ -293,7 +296,7 @@ export class Proposer implements SessionListener {
 
   #openSession(): void {
     if (this.#opening.nonce !== undefined) return;
-    this.#options.submit([this.#opening.begin()]);
+    this.#submit([this.#opening.begin()]);
     this.#postponeResend();
   }
 
@@ -333,12 +336,22 @@ export class Proposer implements SessionListener {
     this.#lastResend = now;
     this.#postponeResend(now);
     if (this.#session !== 0) this.#submitFrom(this.#window.lowest);
-    else if (this.#opening.nonce !== undefined) this.#options.submit([this.#opening.again()]);
+    else if (this.#opening.nonce !== undefined) this.#submit([this.#opening.again()]);
     else if (this.#window.count > 0) this.#openSession();
   }
 
   #postponeResend(now = this.#options.clock.now()): void {
     this.#resendAt = now + this.#resendMs * this.#backoff * (0.75 + this.#chance() / 2);
+  }
+
+  #submit(commands: readonly Uint8Array[]): boolean {
+    const result = this.#options.submit(commands);
+    this.#refused = result.ok ? undefined : result.reason;
+    return result.ok;
+  }
+
+  get #whyNotSubmitted(): SubmitRefusal | undefined {
+    return this.#options.leaderKnown?.() === false ? 'noLeader' : this.#refused;
   }
 
   /** Hands out everything from a sequence on, in batches, until one is not taken. */
@@ -353,7 +366,7 @@ export class Proposer implements SessionListener {
         batch.push(command);
         bytes += command.length;
       }
-      if (!this.#options.submit(batch)) return;
+      if (!this.#submit(batch)) return;
       window.sentBelow(sequence);
     }
   }
@@ -395,7 +408,7 @@ export class Proposer implements SessionListener {
       return;
     }
     if (this.#timerMs === touchMs) {
-      if (this.#session !== 0) this.#options.submit([encodeTouch(this.#session, this.#window.lowest)]);
+      if (this.#session !== 0) this.#submit([encodeTouch(this.#session, this.#window.lowest)]);
       return;
     }
     this.#quiet++;
@@ -408,7 +421,7 @@ export class Proposer implements SessionListener {
     for (let sequence = window.lowest; sequence < window.next; sequence++) {
       const { call } = window.at(sequence);
       if (call !== undefined && call.deadline <= now)
-        this.#abandon(sequence, (outcome) => timeoutError(outcome, this.#options.leaderKnown?.() ?? true));
+        this.#abandon(sequence, (outcome) => timeoutError(outcome, this.#whyNotSubmitted));
     }
     window.dropSkippedTail();
     if (this.#moved) {

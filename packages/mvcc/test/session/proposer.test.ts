@@ -154,7 +154,7 @@ describe('a call that gives up', () => {
     expect(cluster.onTheWay).toBe(0);
     cluster.clock.advance(30);
     deliver();
-    expect([await fate(first), await fate(second)]).toEqual(['ERR_TIMEOUT not-applied', 'revision 3']);
+    expect([await fate(first), await fate(second)]).toEqual(['ERR_OVERLOADED not-applied', 'revision 3']);
   });
 
   test('after it was sent: unknown, and its command keeps its place in the order', async () => {
@@ -187,7 +187,7 @@ describe('a call that gives up', () => {
     cluster.faults = { ...cluster.faults, refusePercent: 100 };
     const calls = [1, 2, 3].map((at) => proposer.write(put('a', `${at}`), { timeoutMs: 10 }));
     cluster.clock.advance(30);
-    expect(await Promise.all(calls.map(fate))).toEqual(new Array(3).fill('ERR_TIMEOUT not-applied'));
+    expect(await Promise.all(calls.map(fate))).toEqual(new Array(3).fill('ERR_OVERLOADED not-applied'));
     expect(proposer.open).toBe(0);
   });
 });

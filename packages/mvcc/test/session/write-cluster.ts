@@ -1,4 +1,4 @@
-import type { CommittedEntry, Random } from '@coterie/raft';
+import type { CommittedEntry, Random, SubmitResult } from '@coterie/raft';
 import { encodeEndSession } from '../../src/command/encode.js';
 import { MvccStateMachine } from '../../src/machine.js';
 import { Proposer, type ProposerOptions } from '../../src/session/proposer.js';
@@ -86,12 +86,12 @@ export class WriteCluster {
     return this.#network.length;
   }
 
-  submit(commands: readonly Uint8Array[]): boolean {
-    if (this.#happens(this.faults.refusePercent)) return false;
-    if (this.#happens(this.faults.losePercent)) return true;
+  submit(commands: readonly Uint8Array[]): SubmitResult {
+    if (this.#happens(this.faults.refusePercent)) return { ok: false, reason: 'overloaded' };
+    if (this.#happens(this.faults.losePercent)) return { ok: true };
     this.#network.push(commands);
     if (this.#happens(this.faults.repeatPercent)) this.#network.push(commands);
-    return true;
+    return { ok: true };
   }
 
   /** The leader changed: what was on its way is gone. */

@@ -1,21 +1,28 @@
-import { CoterieError, invariant } from '@coterie/errors';
+import { CoterieError } from '@coterie/errors';
 import { applied, applyConfChange } from './apply.js';
 import { validateCoreConfig } from './config.js';
 import { drain, hasEffects, onDurable } from './drain.js';
-import { campaign, hup, isSticky, onVoteRequest, onVoteResponse } from './election.js';
-import { hearLeader, onAppend, onHeartbeat } from './follower.js';
-import { onHeartbeatResponse, reportSnapshot, reportUnreachable, tickLeader } from './leader.js';
+import { hup } from './election.js';
+import { reportSnapshot, reportUnreachable } from './leader.js';
 import { isPromised, leasePosition } from './lease.js';
-import { isWellFormed } from './message-check.js';
 import type { ConfState, Index, Message, NodeId, SnapshotMeta, Term } from './messages.js';
-import { onPropose, propose, proposeConfChange } from './proposals.js';
-import { dropReads, onReadIndex, onReadIndexResponse, readIndex, tickForwardedReads } from './read-index.js';
-import type { ConfChange, CoreInit, CoreStatus, ProposeResult, Ready, Role } from './ready.js';
-import { onAppendResponse } from './replication.js';
+import { propose, proposeConfChange, whyNotPropose } from './proposals.js';
+import { dropReads, readIndex } from './read-index.js';
+import type {
+  ConfChange,
+  CoreInit,
+  CoreStatus,
+  ProgressStatus,
+  ProposeResult,
+  Ready,
+  RefusalReason,
+  Role,
+} from './ready.js';
 import { becomeFollower } from './roles.js';
 import { restoreSnapshot } from './snapshots.js';
 import { CoreState } from './state.js';
-import { maybeHandOver, onTransferLeader, transferLeadership } from './transfer.js';
+import { step, tick } from './step.js';
+import { transferLeadership } from './transfer.js';
 
 /**
  * Raft as a function of its inputs: no clock, no timer, no promise, no I/O, no chance but the one that is passed in.
@@ -97,6 +104,32 @@ export class RaftCore {
     return this.state.log.lastIndex;
   }
 
+  /** The member that a leader hands over to; 0 for none. */
+  get transferee(): NodeId {
+    return this.state.transferee;
+  }
+
+  /** On a leader: up to where a member's log is known to agree; undefined elsewhere and for others. */
+  matchOf(id: NodeId): Index | undefined {
+    return this.isLeader ? this.state.members.get(id)?.match : undefined;
+  }
+
+  /** On a leader: calls `visit` for each member with how it is sent entries, without making anything. */
+  visitProgress(visit: (id: NodeId, state: ProgressStatus['state'], match: Index) => void): void {
+    if (!this.isLeader) return;
+    for (const { id, state, match } of this.state.members.all) visit(id, state, match);
+  }
+
+  /** Why a proposal of so many bytes would not be taken now; undefined: it would. */
+  whyNotPropose(bytes: number): RefusalReason | undefined {
+    return whyNotPropose(this.state, bytes);
+  }
+
+  /** The lowest index behind which at most `entries` entries up to `through` remain, and at most `bytes` of them. */
+  windowBefore(through: Index, entries: number, bytes: number): Index {
+    return this.state.log.windowBefore(through, entries, bytes);
+  }
+
   /** Bytes of data of the entries in memory. */
   get entriesBytes(): number {
     return this.state.log.bytes;
@@ -117,46 +150,12 @@ export class RaftCore {
    * it holds.
    */
   step(message: Message): void {
-    const s = this.state;
-    if (message.to !== s.id || message.from === s.id || message.group !== s.config.group || !isWellFormed(message))
-      return;
-    switch (message.type) {
-      // Questions to whoever leads: the asker's term plays no part in the answer.
-      case 'propose':
-        onPropose(s, message);
-        return;
-      case 'readIndex':
-        onReadIndex(s, message.from, message.context);
-        return;
-      case 'appendResponse':
-      case 'heartbeatResponse':
-      case 'voteResponse':
-      case 'preVoteResponse':
-        // Late answers of a member that was removed must not move anything, not even the term.
-        if (s.members.get(message.from) === undefined) return;
-        break;
-      default:
-    }
-    if (message.term < s.term) answerStale(s, message);
-    else if (message.term === s.term || enterTerm(s, message)) dispatch(s, message);
+    step(this.state, message);
   }
 
   /** One unit of logical time. */
   tick(): void {
-    const s = this.state;
-    s.promiseElapsed++;
-    if (s.role === 'leader') {
-      tickLeader(s);
-      return;
-    }
-    tickForwardedReads(s);
-    s.electionElapsed++;
-    if (s.electionElapsed < s.electionTimeout || !s.promotable) return;
-    const silent = s.electionElapsed;
-    s.electionElapsed = 0;
-    // One that must not campaign yet goes on counting: starting anew it would look as if it had just heard its leader,
-    // and refuse its vote to others in the name of one that is dead.
-    if (!hup(s)) s.electionElapsed = silent;
+    tick(this.state);
   }
 
   /**
@@ -298,85 +297,5 @@ export class RaftCore {
       conf: s.members.conf,
       progress: s.role === 'leader' ? s.members.all.map((progress) => progress.status()) : [],
     };
-  }
-}
-
-/**
- * A message of a later term.
- *
- * @returns whether it is to be handled
- */
-function enterTerm(s: CoreState, message: Message): boolean {
-  switch (message.type) {
-    case 'preVote':
-      // A question changes nothing here, not even the term.
-      return !isSticky(s, message);
-    case 'vote':
-      if (isSticky(s, message)) return false;
-      break;
-    case 'preVoteResponse':
-      // Granted, it speaks of the term we asked about. Refused, the term is the sender's own.
-      if (!message.reject) return true;
-      break;
-    default:
-  }
-  // A later term in an answer raises ours and nothing else: it is never a vote (openraft b06cbb37).
-  const leads = message.type === 'append' || message.type === 'heartbeat';
-  becomeFollower(s, message.term, leads ? message.from : 0);
-  return true;
-}
-
-/** A message of an earlier term. Its sender may have to be told, or it never gets on. */
-function answerStale(s: CoreState, message: Message): void {
-  const { type, from } = message;
-  const head = { group: s.config.group, from: s.id, to: from, term: s.term };
-  if (type === 'preVote') {
-    s.sendAfterDurable({ ...head, type: 'preVoteResponse', reject: true });
-  } else if ((type === 'append' || type === 'heartbeat') && (s.config.checkQuorum || s.config.preVote)) {
-    // With these a member that campaigned alone cannot raise others' terms by a vote request. Its answer deposes the
-    // old leader, so that it takes part again (etcd #8243).
-    s.sendAfterDurable({ ...head, type: 'appendResponse', index: 0, reject: false });
-  }
-}
-
-/** A message of the present term, or a pre-vote about a later one. */
-function dispatch(s: CoreState, message: Message): void {
-  switch (message.type) {
-    case 'vote':
-    case 'preVote':
-      onVoteRequest(s, message);
-      return;
-    case 'voteResponse':
-    case 'preVoteResponse':
-      onVoteResponse(s, message);
-      return;
-    case 'append':
-    case 'heartbeat':
-      // A second leader in one term: Raft excludes it, so the sender is no correct peer.
-      if (s.role === 'leader') return;
-      if (s.role !== 'follower') becomeFollower(s, s.term, message.from);
-      hearLeader(s, message.from);
-      if (message.type === 'append') onAppend(s, message);
-      else onHeartbeat(s, message);
-      return;
-    case 'appendResponse':
-    case 'heartbeatResponse': {
-      if (s.role !== 'leader') return;
-      const progress = s.members.get(message.from);
-      invariant(progress !== undefined, 'only members get here', { from: message.from });
-      if (message.type === 'heartbeatResponse') onHeartbeatResponse(s, progress, message);
-      else if (onAppendResponse(s, progress, message)) maybeHandOver(s, progress);
-      return;
-    }
-    case 'readIndexResponse':
-      onReadIndexResponse(s, message.from, message.context, message.index);
-      return;
-    case 'transferLeader':
-      onTransferLeader(s, message);
-      return;
-    case 'timeoutNow':
-      if (s.role === 'follower') campaign(s, 'transfer');
-      return;
-    default:
   }
 }

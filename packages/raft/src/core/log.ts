@@ -189,6 +189,20 @@ export class RaftLog {
     this.startTerm = term;
   }
 
+  /**
+   * The lowest index behind which at most `entries` entries up to `through` remain, with at most `bytes` of data; not
+   * before the start of the log.
+   */
+  windowBefore(through: Index, entries: number, bytes: number): Index {
+    const lowest = Math.max(this.startIndex, through - entries);
+    let at = through;
+    for (let left = bytes; at > lowest; at--) {
+      left -= this.entryAt(at)?.data.length ?? 0;
+      if (left < 0) break;
+    }
+    return at;
+  }
+
   /** Entries from `from` to `to`, as many as `maxBytes` takes and one at least. */
   page(from: Index, to: Index, maxBytes: number): readonly Entry[] {
     if (from > to) return none;

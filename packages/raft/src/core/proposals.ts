@@ -14,7 +14,7 @@ export function propose(s: CoreState, data: readonly Uint8Array[]): ProposeResul
   if (data.length === 0) {
     throw new CoterieError('ERR_INVALID_ARGUMENT', { message: 'nothing to propose', argument: 'data' });
   }
-  const refusal = whyNotNow(s) ?? overQuota(s, data);
+  const refusal = whyNotPropose(s, dataLength(data));
   return refusal === undefined ? accept(s, 'normal', data) : refuse(s, refusal);
 }
 
@@ -28,15 +28,20 @@ export function propose(s: CoreState, data: readonly Uint8Array[]): ProposeResul
  */
 export function proposeConfChange(s: CoreState, data: Uint8Array): ProposeResult {
   const { change } = decodeConfChange(data);
-  const refusal = whyNotNow(s) ?? whyNotChange(s, change) ?? overQuota(s, [data]);
+  const refusal = whyNotNow(s) ?? whyNotChange(s, change) ?? overQuota(s, data.length);
   if (refusal !== undefined) return refuse(s, refusal);
   return acceptConfChange(s, data);
+}
+
+/** Why normal entries of so many bytes would not be taken now. */
+export function whyNotPropose(s: CoreState, bytes: number): RefusalReason | undefined {
+  return whyNotNow(s) ?? overQuota(s, bytes);
 }
 
 /** A proposal that another member sent on. Nobody waits for a result here: it looks for its entry in the log. */
 export function onPropose(s: CoreState, message: Message & { readonly type: 'propose' }): void {
   const data = message.entries.map((entry) => entry.data);
-  if (whyNotNow(s) !== undefined || overQuota(s, data) !== undefined) return;
+  if (whyNotNow(s) !== undefined || overQuota(s, dataLength(data)) !== undefined) return;
   for (const entry of message.entries) {
     if (entry.kind === 'conf' && mayChange(s, entry)) acceptConfChange(s, entry.data);
     // Only a leader opens terms, so what is not a change is a normal entry; a refused change leaves its place empty, as
@@ -63,6 +68,12 @@ export function releaseQuota(s: CoreState, from: number, through: number): void 
   }
 }
 
+function dataLength(data: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const each of data) bytes += each.length;
+  return bytes;
+}
+
 function whyNotNow(s: CoreState): RefusalReason | undefined {
   if (s.role !== 'leader') return s.leader === 0 ? 'noLeader' : 'notLeader';
   // Removed, and not stepped down: what it appends would never count for itself.
@@ -71,9 +82,7 @@ function whyNotNow(s: CoreState): RefusalReason | undefined {
 }
 
 /** The first proposal and empty ones always pass, so that nothing is ever too large to be proposed at all. */
-function overQuota(s: CoreState, data: readonly Uint8Array[]): RefusalReason | undefined {
-  let bytes = 0;
-  for (const each of data) bytes += each.length;
+function overQuota(s: CoreState, bytes: number): RefusalReason | undefined {
   if (bytes === 0 || s.uncommittedBytes === 0) return undefined;
   return s.uncommittedBytes + bytes > s.config.maxUncommittedBytes ? 'quota' : undefined;
 }

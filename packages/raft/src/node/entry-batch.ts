@@ -14,13 +14,14 @@ export interface EntryBatch {
 }
 
 const version = 1;
-const headBytes = 1 + 8 + 8 + 4;
+/** What a batch costs besides its commands. */
+export const batchHeadBytes = 1 + 8 + 8 + 4;
 
 /** What a command costs inside a batch besides its own bytes. */
 export const commandOverheadBytes = 4;
 
 export function encodeEntryBatch(batch: EntryBatch): Uint8Array {
-  let size = headBytes;
+  let size = batchHeadBytes;
   for (const command of batch.commands) size += commandOverheadBytes + command.length;
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
@@ -28,19 +29,19 @@ export function encodeEntryBatch(batch: EntryBatch): Uint8Array {
   view.setFloat64(1, batch.stampMs, true);
   view.setFloat64(9, batch.wallMs, true);
   view.setUint32(17, batch.commands.length, true);
-  writeList(bytes, view, headBytes, batch.commands);
+  writeList(bytes, view, batchHeadBytes, batch.commands);
   return bytes;
 }
 
 /** @throws CoterieError ERR_CORRUPT when the bytes are not a whole batch */
 export function decodeEntryBatch(data: Uint8Array): EntryBatch {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  if (data.length < headBytes || view.getUint8(0) !== version) {
+  if (data.length < batchHeadBytes || view.getUint8(0) !== version) {
     throw new CoterieError('ERR_CORRUPT', {
       message: `an entry of ${data.length} bytes is not a batch of version ${version}`,
     });
   }
-  const commands = readList(data, view, headBytes, view.getUint32(17, true));
+  const commands = readList(data, view, batchHeadBytes, view.getUint32(17, true));
   return { stampMs: view.getFloat64(1, true), wallMs: view.getFloat64(9, true), commands };
 }
 

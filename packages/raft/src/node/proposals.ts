@@ -1,4 +1,4 @@
-import { commandOverheadBytes } from './entry-batch.js';
+import { batchHeadBytes, commandOverheadBytes } from './entry-batch.js';
 
 /** How many commands and bytes one entry, and one forwarded list, may hold. */
 export interface BatchLimits {
@@ -39,6 +39,15 @@ export class ProposalQueue {
       this.#bytes += command.length + commandOverheadBytes;
     }
     return true;
+  }
+
+  /** At most so many bytes of commands go into the next batch; 0 when nothing waits. */
+  get nextBytes(): number {
+    const head = this.#commands[this.#head];
+    if (head === undefined) return 0;
+    return (
+      batchHeadBytes + Math.min(this.#bytes, Math.max(this.#limits.entryBytes, head.length + commandOverheadBytes))
+    );
   }
 
   /** The next batch within the limits; one command always fits. Empty when nothing waits. */

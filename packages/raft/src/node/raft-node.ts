@@ -1,22 +1,25 @@
 import { CoterieError, InvariantError } from '@coterie/errors';
-import { defaultCoreConfig } from '../core/config.js';
 import { encodeConfChange } from '../core/conf-change.js';
-import { RaftCore } from '../core/core.js';
+import type { RaftCore } from '../core/core.js';
 import type { Index, Message, NodeId, SnapshotMeta } from '../core/messages.js';
 import type { AppendBatch, ConfChange, CoreStatus, ProposeResult, Ready, Role } from '../core/ready.js';
 import type { SnapshotSink } from '../ports/snapshot-store.js';
 import type { ClusterState } from '../ports/state-machine.js';
 import type { UnreachableReason } from '../ports/transport.js';
 import { Applier } from './applier.js';
+import { CommandIntake, type SubmitResult } from './command-intake.js';
+import { CoreWatch } from './core-watch.js';
 import { EarlyCampaign } from './early-campaign.js';
-import { decodeCommandList, encodeCommandList, encodeEntryBatch } from './entry-batch.js';
+import { LeaderLease } from './leader-lease.js';
 import { LogRelease } from './log-release.js';
 import { LogTime } from './log-time.js';
+import { LogWriter } from './log-writer.js';
 import { encodeMemberContext } from './member-records.js';
 import type { NodeParts } from './node-parts.js';
+import { coreConfig, startCore } from './start-core.js';
 import { electionTicks } from './options.js';
-import { ProposalQueue } from './proposals.js';
-import { ReadQueue, type ReadWaiter } from './reads.js';
+import { ReadQueue, type ReadPolicy, type ReadWaiter } from './reads.js';
+import { SnapshotHolds } from './snapshot-holds.js';
 import { SnapshotInstall } from './snapshot-install.js';
 import { SnapshotTransfers } from './snapshot-transfers.js';
 import { Ticker } from './ticker.js';
@@ -35,12 +38,14 @@ export class RaftNode {
   readonly #core: RaftCore;
   readonly #applier: Applier;
   readonly #reads: ReadQueue;
-  readonly #proposals: ProposalQueue;
+  readonly #intake: CommandIntake;
+  readonly #lease: LeaderLease;
+  readonly #watch: CoreWatch;
+  readonly #writer: LogWriter;
   readonly #logTime: LogTime;
   readonly #snapshots: SnapshotTransfers;
   readonly #ticker: Ticker;
   readonly #outbox = new Map<NodeId, Message[]>();
-  readonly #appendStarted: number[] = [];
   readonly #install = new SnapshotInstall();
   readonly #release: LogRelease;
   readonly #campaign: EarlyCampaign;
@@ -51,38 +56,34 @@ export class RaftNode {
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
-    const { loaded, machine, options } = parts;
-    const applied = machine.applied();
-    this.#core = new RaftCore({
-      id: parts.id,
-      config: { ...defaultCoreConfig, electionTicks: electionTicks(options), heartbeatTicks: 1, ...parts.core },
-      random: parts.random,
-      // The commit index is not synced by itself, so after a crash it may be behind what the checkpoint has applied.
-      hardState: { ...loaded.hardState, commit: Math.max(loaded.hardState.commit, applied.index) },
-      conf: machine.cluster()?.conf ?? loaded.conf ?? emptyConf,
-      start: loaded.start,
-      entries: loaded.entries,
-      applied: applied.index,
-    });
-    this.#applier = new Applier(this.#core, machine, parts.observer, () => this.#event(() => undefined));
+    const { clock, loaded, machine, observer, options } = parts;
+    const config = coreConfig(parts);
+    this.#core = startCore(parts, config);
+    const core = this.#core;
+    this.#applier = new Applier(core, machine, observer, () => this.#event(() => undefined));
     this.#reads = new ReadQueue(options.reads);
-    this.#proposals = new ProposalQueue(options, options.queueBytes);
-    this.#logTime = new LogTime(parts.clock);
+    this.#logTime = new LogTime(clock);
+    this.#intake = new CommandIntake({
+      ...{ core, options, observer, logTime: this.#logTime, wall: parts.wall, transport: parts.transport },
+      overloaded: () => parts.overloaded?.() === true,
+      scheduleTurn: () => this.#scheduleTurn(),
+    });
+    this.#lease = new LeaderLease(core, clock, config.leasePromiseMs ?? 0, options);
+    this.#watch = new CoreWatch(core, observer);
+    this.#writer = new LogWriter(core, parts.storage, clock, observer, options.electionTimeoutMs);
+    const holds = new SnapshotHolds(core, clock, options.snapshotTransferMs);
     this.#snapshots = new SnapshotTransfers(
       {
-        snapshots: parts.snapshots,
-        transport: parts.transport,
-        observer: parts.observer,
-        clock: parts.clock,
-        sent: (to, ok) => this.#event(() => this.#core.reportSnapshot(to, ok)),
+        ...{ snapshots: parts.snapshots, transport: parts.transport, observer, clock, holds },
+        sent: (to, ok) => this.#event(() => core.reportSnapshot(to, ok)),
         received: (meta, from) => this.#restore(meta, from),
       },
       options.snapshotTransferMs,
     );
-    this.#release = new LogRelease(this.#core, parts.storage, () => this.#snapshots.heldFrom);
-    this.#campaign = new EarlyCampaign(parts.clock, parts.random, 1.5 * options.heartbeatMs, () =>
+    this.#release = new LogRelease(core, parts.storage, holds, options);
+    this.#campaign = new EarlyCampaign(clock, parts.random, 1.5 * options.heartbeatMs, () =>
       this.#event(() => {
-        if (this.#core.leader === 0 && !this.#diskStalled()) this.#core.campaign();
+        if (core.leader === 0 && !this.#writer.stalled) core.campaign();
       }),
     );
     machine.attach({
@@ -91,7 +92,7 @@ export class RaftNode {
     });
     // What was loaded is what the disk held: all of it is durable.
     machine.logDurable(loaded.entries.at(-1)?.index ?? loaded.start.index);
-    this.#ticker = new Ticker(parts.clock, parts.turns, options.heartbeatMs, () => this.#event(() => this.#onTick()));
+    this.#ticker = new Ticker(clock, parts.turns, options.heartbeatMs, () => this.#event(() => this.#onTick()));
     parts.turns.defer(() => this.#event(() => undefined));
   }
 
@@ -104,40 +105,46 @@ export class RaftNode {
    * retries apart by what is in the command (a session and its sequence), and sees the outcome when its own replica
    * applies it.
    *
-   * @returns false when nobody could take them now (no leader, or the queue is full)
+   * A leader that may propose nothing at present (`maxUncommittedBytes`, a transfer) keeps them, in order, until it may
+   * or no longer leads; `RaftEvent` `refused` tells.
+   *
+   * @returns whether they were taken, or why not: then nothing of them was sent or kept
    */
-  submit(commands: readonly Uint8Array[]): boolean {
-    if (this.#stopped || this.#core.leader === 0 || this.#parts.overloaded?.() === true) return false;
-    if (!this.#proposals.push(commands)) return false;
-    this.#scheduleTurn();
-    return true;
+  submit(commands: readonly Uint8Array[]): SubmitResult {
+    return this.#stopped ? { ok: false, reason: 'closed' } : this.#intake.submit(commands);
   }
 
   /**
    * Commands that another member forwarded. Dropped where this member does not lead: the sender asks the next leader.
    */
   receiveForwarded(bytes: Uint8Array): void {
-    if (this.#stopped || !this.#core.isLeader || this.#parts.overloaded?.() === true) return;
-    let commands: readonly Uint8Array[];
-    try {
-      commands = decodeCommandList(bytes);
-    } catch {
-      return;
-    }
-    if (this.#proposals.push(commands)) this.#scheduleTurn();
+    if (!this.#stopped) this.#intake.receiveForwarded(bytes);
   }
 
   /**
-   * Waits until a read of the own state machine is linearizable. `settle` is called once, never from inside this call's
-   * own turn.
+   * Waits until a read of the own state machine is linearizable. `settle` is called once.
+   *
+   * @param policy `index`, the default: the leader confirms with a round of heartbeats that it leads (thesis §6.4).
+   *   `lease`: a leader whose lease stands needs no round, and `settle` may be called before this returns; everybody
+   *   else does as with `index`
    */
-  read(waiter: ReadWaiter): void {
+  read(waiter: ReadWaiter, policy: ReadPolicy = 'index'): void {
     if (this.#stopped) {
       waiter.settle(new CoterieError('ERR_CLOSED', { message: 'the member has stopped' }), 0);
       return;
     }
+    // The lease stands at this very moment, so nobody else has committed anything: our commit index is the newest.
+    if (policy === 'lease' && this.leaseHeld) {
+      this.#reads.addConfirmed(waiter, this.#core.commit, this.#applier.applied);
+      return;
+    }
     this.#reads.add(waiter);
     this.#scheduleTurn();
+  }
+
+  /** Whether this member could serve a read by lease at this moment. */
+  get leaseHeld(): boolean {
+    return !this.#stopped && this.#lease.holds() && !this.#writer.stalled;
   }
 
   /**
@@ -155,8 +162,11 @@ export class RaftNode {
   }
 
   /**
-   * Hands leadership to a voter; it first catches up.
-   * @returns false when this member does not lead or `to` is no voter
+   * Hands leadership to a voter; it first catches up, and has an election timeout for all of it. A follower passes the
+   * wish on to its leader, best effort.
+   *
+   * @param to 0: the voter that is best prepared
+   * @returns false when there is no leader, or `to` leads or is no voter
    */
   transferLeadership(to: NodeId): boolean {
     let taken = false;
@@ -231,7 +241,7 @@ export class RaftNode {
 
   /** Whether commands would be refused because the queue is full. */
   get overloaded(): boolean {
-    return this.#proposals.full;
+    return this.#intake.full;
   }
 
   /**
@@ -244,7 +254,7 @@ export class RaftNode {
     this.#ticker.stop();
     this.#campaign.cancel();
     this.#snapshots.close();
-    this.#proposals.clear();
+    this.#intake.clear();
     this.#install.stop();
     this.#reads.fail(new CoterieError('ERR_CLOSED', { message: 'the member has stopped' }));
   }
@@ -276,29 +286,8 @@ export class RaftNode {
    * round.
    */
   #flushTurn(): void {
-    if (this.#core.isLeader) this.#proposeBatch();
-    else this.#forwardBatch();
+    this.#intake.flush();
     if (this.#reads.gathering > 0 && this.#core.leader !== 0) this.#core.readIndex(this.#reads.open(this.#tick));
-  }
-
-  #proposeBatch(): void {
-    if (this.#proposals.length === 0 || !this.#logTime.ready(this.#core.term)) return;
-    const stampMs = this.#logTime.now();
-    if (stampMs === undefined) return;
-    const commands = this.#proposals.take();
-    // A refusal (quota, transfer) loses the commands here; their session sends them again, in order.
-    this.#core.propose([encodeEntryBatch({ stampMs, wallMs: this.#parts.wall.wallMs(), commands })]);
-    if (this.#proposals.length > 0) this.#scheduleTurn();
-  }
-
-  #forwardBatch(): void {
-    const leader = this.#core.leader;
-    if (leader === 0) {
-      this.#proposals.clear();
-      return;
-    }
-    while (this.#proposals.length > 0)
-      this.#parts.transport.sendBytes(leader, encodeCommandList(this.#proposals.take()));
   }
 
   #pump(): void {
@@ -306,6 +295,7 @@ export class RaftNode {
     try {
       let passes = 0;
       do {
+        this.#watch.look();
         while (this.#core.hasReady()) this.#perform(this.#core.ready());
         if (++passes > passesMax) {
           this.#scheduleTurn();
@@ -322,8 +312,8 @@ export class RaftNode {
     if (!this.#applier.run()) return false;
     if (this.#core.isLeader && !this.#logTime.ready(this.#core.term) && this.#appliedOwnTerm()) {
       this.#logTime.begin(this.#core.term, this.#parts.machine.logTimeMs());
-      if (this.#proposals.length > 0) this.#scheduleTurn();
     }
+    this.#intake.retry();
     this.#reads.applied(this.#applier.applied);
     return true;
   }
@@ -333,6 +323,7 @@ export class RaftNode {
   }
 
   #perform(ready: Ready): void {
+    if (ready.position !== undefined) this.#lease.sent(ready.position);
     if (ready.soft !== undefined) this.#roleChanged(ready.soft);
     for (const message of ready.send) {
       const waiting = this.#outbox.get(message.to);
@@ -342,7 +333,7 @@ export class RaftNode {
     if (ready.append !== undefined) this.#append(ready.append);
     if (ready.committed.length > 0) this.#applier.push(ready.committed);
     if (ready.reads.length > 0) {
-      this.#reads.answered(ready.reads);
+      this.#reads.answered(ready.reads, (index, reads) => this.#parts.observer({ type: 'readRound', index, reads }));
       this.#reads.applied(this.#applier.applied);
     }
     for (const to of ready.snapshotsTo) this.#snapshots.begin(to);
@@ -358,9 +349,7 @@ export class RaftNode {
   #roleChanged(soft: { readonly leader: NodeId; readonly role: Role; readonly term: number }): void {
     this.#logTime.end();
     if (soft.leader !== 0) this.#campaign.cancel();
-    // Waiting commands were meant for another leader, or for nobody. Their sessions send them again in order;
-    // forwarding a part of them now could only let later ones overtake earlier ones.
-    this.#proposals.clear();
+    this.#intake.clear();
     this.#reads.retry(Infinity);
     if (this.#reads.gathering > 0) this.#scheduleTurn();
     this.#parts.observer({ type: 'role', ...soft });
@@ -369,11 +358,10 @@ export class RaftNode {
   // --------------------------------------------------------------------------------------------------------------- log
 
   #append(batch: AppendBatch): void {
-    this.#appendStarted.push(this.#parts.clock.now());
     if (batch.snapshot !== undefined) this.#install.marked(batch.seq, batch.snapshot);
     // Entries that replace others take what was durable back: a checkpoint of the new ones waits for this very batch.
     this.#parts.machine.logDurable(this.#core.durableIndex);
-    this.#parts.storage.append(batch, (error) => {
+    this.#writer.append(batch, (error) => {
       if (error !== undefined) {
         this.#fail(error);
         return;
@@ -383,7 +371,6 @@ export class RaftNode {
   }
 
   #durable(seq: number): void {
-    this.#appendStarted.shift();
     const install = this.#install.take(seq);
     if (install !== undefined) {
       // The mark is durable: now, and not before, the received state may become the current one.
@@ -394,6 +381,7 @@ export class RaftNode {
       install.settle(true);
     }
     this.#core.appendDurable(seq);
+    this.#writer.durable();
     this.#parts.machine.logDurable(this.#core.durableIndex);
   }
 
@@ -416,21 +404,18 @@ export class RaftNode {
     this.#tick++;
     this.#reads.sweep();
     this.#snapshots.sweep();
-    if (this.#diskStalled()) {
+    this.#release.sweep();
+    if (this.#writer.stalled) {
       // A leader that cannot write must not hold the cluster with its heartbeats (etcd issue 13527), and a member that
       // cannot write is no candidate: its clock stands still until the disk is back.
       if (this.#core.isLeader) this.#core.stepDown();
       return;
     }
     this.#core.tick();
+    this.#intake.retry();
     const lostAfter = electionTicks(this.#parts.options);
     this.#reads.retry(this.#tick - lostAfter);
     if (this.#reads.gathering > 0) this.#scheduleTurn();
-  }
-
-  #diskStalled(): boolean {
-    const oldest = this.#appendStarted[0];
-    return oldest !== undefined && this.#parts.clock.now() - oldest > this.#parts.options.electionTimeoutMs;
   }
 
   #fail(error: Error): void {
@@ -443,5 +428,3 @@ export class RaftNode {
     this.#parts.observer({ type: 'failed', error: shown });
   }
 }
-
-const emptyConf = { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };

@@ -2,6 +2,9 @@ import { CoterieError } from '@coterie/errors';
 import type { Index } from '../core/messages.js';
 import type { ReadState } from '../core/ready.js';
 
+/** How the index of a read is found: see `RaftNode.read`. */
+export type ReadPolicy = 'index' | 'lease';
+
 /** A read that waits for its index. */
 export interface ReadWaiter {
   /** Called once: the read may be served now, or why not. */
@@ -11,13 +14,13 @@ export interface ReadWaiter {
 }
 
 interface Round {
-  readonly waiters: readonly ReadWaiter[];
+  readonly waiters: ReadWaiter[];
   readonly askedAtTick: number;
 }
 
 interface Confirmed {
   readonly index: Index;
-  readonly waiters: readonly ReadWaiter[];
+  readonly waiters: ReadWaiter[];
 }
 
 /**
@@ -44,15 +47,19 @@ export class ReadQueue {
   }
 
   add(waiter: ReadWaiter): void {
-    if (this.#count >= this.#readsMax) {
-      waiter.settle(
-        new CoterieError('ERR_OVERLOADED', { message: `${this.#readsMax} reads wait for a leader already` }),
-        0,
-      );
+    if (this.#take(waiter)) this.#gathering.push(waiter);
+  }
+
+  /** A read whose index is known already, since a lease stands. */
+  addConfirmed(waiter: ReadWaiter, index: Index, applied: Index): void {
+    if (index <= applied) {
+      waiter.settle(undefined, index);
       return;
     }
-    this.#count++;
-    this.#gathering.push(waiter);
+    if (!this.#take(waiter)) return;
+    const last = this.#waiting.at(-1);
+    if (last?.index === index) last.waiters.push(waiter);
+    else this.#waiting.push({ index, waiters: [waiter] });
   }
 
   /** Opens a round for everything gathered. @returns its token */
@@ -63,13 +70,17 @@ export class ReadQueue {
     return token;
   }
 
-  answered(reads: readonly ReadState[]): void {
+  /** @param confirmed told of each round that the leader confirmed */
+  answered(reads: readonly ReadState[], confirmed: (index: Index, waiters: number) => void): void {
     for (const read of reads) {
       const round = this.#rounds.get(read.token);
       if (round === undefined) continue;
       this.#rounds.delete(read.token);
       if (read.index === undefined) this.#gathering.push(...round.waiters);
-      else this.#waiting.push({ index: read.index, waiters: round.waiters });
+      else {
+        this.#waiting.push({ index: read.index, waiters: round.waiters });
+        confirmed(read.index, round.waiters.length);
+      }
     }
   }
 
@@ -116,5 +127,15 @@ export class ReadQueue {
     this.#waiting = [];
     this.#count = 0;
     for (const waiter of all) waiter.settle(error, 0);
+  }
+
+  #take(waiter: ReadWaiter): boolean {
+    if (this.#count < this.#readsMax) {
+      this.#count++;
+      return true;
+    }
+    const message = `${this.#readsMax} reads wait for a leader already`;
+    waiter.settle(new CoterieError('ERR_OVERLOADED', { message }), 0);
+    return false;
   }
 }

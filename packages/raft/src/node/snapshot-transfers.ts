@@ -1,5 +1,6 @@
 import type { Index, NodeId, SnapshotMeta } from '../core/messages.js';
 import type { Clock } from '../ports/clock.js';
+import type { SnapshotHolds } from './snapshot-holds.js';
 import type { Observer } from '../ports/observer.js';
 import type { SnapshotSink, SnapshotStore } from '../ports/snapshot-store.js';
 import type { Transport } from '../ports/transport.js';
@@ -10,6 +11,7 @@ export interface TransferHost {
   readonly transport: Transport;
   readonly observer: Observer;
   readonly clock: Clock;
+  readonly holds: SnapshotHolds;
   /** The transfer ended; the core goes on probing. */
   sent(to: NodeId, ok: boolean): void;
   /** A received snapshot is durable beside the running state. @returns whether it becomes the state */
@@ -35,17 +37,12 @@ export class SnapshotTransfers {
     this.#transferMs = transferMs;
   }
 
-  /** The first index that a transfer in flight still needs behind it; the log from there on must stay. */
-  get heldFrom(): Index | undefined {
-    if (this.#sending.size === 0) return undefined;
-    // While a snapshot is still being made its index is not known: then everything is held.
-    return Math.min(...[...this.#sending.values()].map(({ index = 0 }) => index));
-  }
-
   begin(to: NodeId): void {
     if (this.#closed || this.#sending.has(to)) return;
     const sending: Sending = { abort: new AbortController(), startedMs: this.#host.clock.now(), index: undefined };
     this.#sending.set(to, sending);
+    this.#host.holds.begun(to);
+    this.#host.observer({ type: 'snapshot', action: 'begun', peer: to, index: 0 });
     void this.#send(to, sending);
   }
 
@@ -78,6 +75,7 @@ export class SnapshotTransfers {
       commit: async () => {
         try {
           await inner.commit();
+          this.#host.observer({ type: 'snapshot', action: 'received', peer: from, index: meta.index });
           // Not taken (something newer is here by now): what was received is removed when the store is opened again.
           await this.#host.received(meta, from);
         } finally {
@@ -100,6 +98,7 @@ export class SnapshotTransfers {
       const { signal } = sending.abort;
       const { meta, source } = await openUnlessAborted(snapshots, signal);
       sending.index = meta.index;
+      this.#host.holds.opened(to, meta.index);
       try {
         ok = (await transport.sendSnapshot(to, meta, source, { signal })) === 'ok';
       } finally {
@@ -110,6 +109,7 @@ export class SnapshotTransfers {
       // time.
     }
     this.#sending.delete(to);
+    this.#host.holds.ended(to, ok);
     if (this.#closed) return;
     observer({ type: 'snapshot', action: ok ? 'sent' : 'failed', peer: to, index: sending.index ?? 0 });
     this.#host.sent(to, ok);

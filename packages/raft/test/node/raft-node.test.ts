@@ -7,7 +7,7 @@ describe('the driver of a member', () => {
     const leader = world.leader();
     world.run(500);
     const before = leader.node.status().lastIndex;
-    for (let i = 0; i < 10; i++) expect(leader.node.submit([command(`c${i}`)])).toBe(true);
+    for (let i = 0; i < 10; i++) expect(leader.node.submit([command(`c${i}`)])).toEqual({ ok: true });
     world.until('applied', () => world.members.every((m) => m.machine.commands.length === 10));
     expect(leader.node.status().lastIndex).toBe(before + 1);
     for (const member of world.members)
@@ -19,14 +19,14 @@ describe('the driver of a member', () => {
     const leader = world.leader();
     world.run(500);
     const follower = world.members.find((m) => m !== leader)!;
-    expect(follower.node.submit([command('x'), command('y')])).toBe(true);
+    expect(follower.node.submit([command('x'), command('y')])).toEqual({ ok: true });
     world.until('applied', () => follower.machine.commands.length === 2);
     expect(follower.machine.commands).toEqual(['x', 'y']);
   });
 
   it('takes no command where nobody leads', () => {
     const world = new DriverWorld(3, 3);
-    expect(world.members[0]!.node.submit([command('x')])).toBe(false);
+    expect(world.members[0]!.node.submit([command('x')])).toEqual({ ok: false, reason: 'noLeader' });
   });
 
   it('survives the death of its leader; stamps never go back and stand still during the outage', () => {
@@ -127,7 +127,7 @@ describe('the driver of a member', () => {
     };
     leader.node.submit([command('x')]);
     world.until('told', () => leader.events.some((event) => event.type === 'failed'));
-    expect(leader.node.submit([command('y')])).toBe(false);
+    expect(leader.node.submit([command('y')])).toEqual({ ok: false, reason: 'closed' });
   });
 
   it('the same seed makes the same run', () => {
