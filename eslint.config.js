@@ -22,6 +22,8 @@ const portImplementations = [
   // Suites that authors of transports run against real ones wait in real time.
   'packages/*/src/testing/**/*-suite.ts',
   'packages/raft/src/testing/transport-*.ts',
+  // Kills the simulator's processes that hang.
+  'packages/coterie/src/testing/sim-jobs.ts',
   // Programs that say how long something took.
   'packages/*/src/**/*-cli.ts',
 ];

@@ -45,6 +45,7 @@ export interface ReplicaParts {
  * process's writes.
  */
 export class Replica {
+  readonly identity: Identity;
   readonly log: MemberLog;
   readonly machine: MvccStateMachine;
   readonly node: RaftNode;
@@ -52,6 +53,7 @@ export class Replica {
 
   private constructor(parts: ReplicaParts, log: MemberLog, loaded: LoadedLog, machine: MvccStateMachine) {
     const { ports, identity } = parts;
+    this.identity = identity;
     this.log = log;
     this.machine = machine;
     this.node = new RaftNode({

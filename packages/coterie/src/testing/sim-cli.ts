@@ -1,89 +1,85 @@
+import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { runSeed, type SimReport } from './sim-run.js';
+import { runTasks, type SimOutcome } from './sim-jobs.js';
+import type { SimReport } from './sim-run.js';
+import { SimSummary } from './sim-summary.js';
+import type { SimTask } from './sim-worker.js';
 
-/** `npm run sim -- [--seeds N] [--seed S] [--minutes M | --seconds S] [--twice]` */
+/** `npm run sim -- [--seeds N] [--seed S] [--minutes M | --seconds S] [--swarm] [--jobs J] [--twice]` */
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '20' },
+    /** How many seeds; with `--seed` alone it is one. */
+    seeds: { type: 'string' },
+    /** The first one. Left out: by chance. */
     seed: { type: 'string' },
-    minutes: { type: 'string', default: '1' },
+    /** Simulated minutes of faults, the mean over many seeds. */
+    minutes: { type: 'string', default: '4' },
+    /** Instead: simulated seconds of faults, the same for every seed. */
     seconds: { type: 'string' },
+    /** Every world is drawn from its seed. This is so in any case; who likes may say it. */
+    swarm: { type: 'boolean', default: true },
+    /** Processes. Left out: one a core. */
+    jobs: { type: 'string' },
+    /** Runs every seed twice and compares the event hashes; without it one in twenty. */
     twice: { type: 'boolean', default: false },
   },
 });
 
+const defaultSeeds = 20;
+/** One seed in so many is run twice. */
+const repeatEvery = 20;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const length = values.seconds === undefined ? `--minutes ${values.minutes}` : `--seconds ${values.seconds}`;
 
 async function main(): Promise<number> {
-  const count = positive('seeds', values.seeds);
-  const simulatedMs =
+  const options =
     values.seconds === undefined
-      ? positive('minutes', values.minutes) * 60_000
-      : positive('seconds', values.seconds) * 1000;
-  const first =
-    values.seed === undefined ? 1 + Math.floor(process.hrtime()[1] % 1_000_000_000) : positive('seed', values.seed);
-  const total = values.seed === undefined || process.argv.includes('--seeds') ? count : 1;
+      ? { meanMs: positive('minutes', values.minutes) * 60_000 }
+      : { simulatedMs: positive('seconds', values.seconds) * 1000 };
+  const first = values.seed === undefined ? 1 + (Date.now() % 1_000_000_000) : positive('seed', values.seed);
+  const count =
+    values.seeds !== undefined ? positive('seeds', values.seeds) : values.seed === undefined ? defaultSeeds : 1;
+  const cores = values.jobs === undefined ? os.availableParallelism() : positive('jobs', values.jobs);
+  const jobs = Math.min(count, cores);
+  const tasks = Array.from({ length: count }, (_, i): SimTask => {
+    return { seed: first + i, options, twice: values.twice || i % repeatEvery === 0 };
+  });
+  const summary = new SimSummary();
   const begun = process.hrtime.bigint();
-  const reports: SimReport[] = [];
-  for (let i = 0; i < total; i++) {
-    const options = { simulatedMs };
-    const report = await runSeed(first + i, options);
-    reports.push(report);
-    show(report);
-    if (values.twice || i === 0) {
-      const again = await runSeed(first + i, options);
-      if (again.eventHash !== report.eventHash) {
-        say(`seed ${report.seed}: NOT DETERMINISTIC, event hash ${report.eventHash} and then ${again.eventHash}`);
-        return 1;
-      }
-    }
-  }
-  return summarize(reports, Number(process.hrtime.bigint() - begun) / 1e9);
+  await runTasks(tasks, jobs, (outcome) => tell(outcome, summary));
+  for (const line of summary.lines(Number(process.hrtime.bigint() - begun) / 1e9, jobs)) say(line);
+  if (summary.vacuous.length > 0) say(`vacuous: never happened: ${summary.vacuous.join(', ')}`);
+  return summary.failed.length === 0 && summary.vacuous.length === 0 ? 0 : 1;
 }
 
-function show(report: SimReport): void {
-  const { seed, acked, unknown, reads, leaderChanges, counts } = report;
+function tell(outcome: SimOutcome, summary: SimSummary): void {
+  const { seed, twice } = outcome.task;
+  const replay = `  replay: npm run sim -- --seed ${seed} ${length}`;
+  if ('broke' in outcome) {
+    say(`seed ${seed}: FAILED: ${outcome.broke}\n${replay}`);
+    summary.broke(seed);
+    return;
+  }
+  const { report, again } = outcome.answer;
+  const repeats = again === undefined || again === report.eventHash;
+  const ok = report.problems.length === 0 && repeats;
+  summary.add(report, ok, twice);
+  show(report, ok);
+  if (!repeats) say(`  NOT DETERMINISTIC: event hash ${report.eventHash} and then ${again}`);
+  if (!ok) say(`${replay}\n  drawn: ${JSON.stringify(report.parameters)}`);
+}
+
+function show(report: SimReport, ok: boolean): void {
+  const { seed, acked, unknown, reads, leaderChanges, counts, simulatedMs, eventHash } = report;
   const happened = Object.entries(counts)
     .filter(([, times]) => times > 0)
     .map(([what, times]) => `${what} ${times}`)
     .join(', ');
   say(
-    `seed ${seed}: acked ${acked} unknown ${unknown} reads ${reads} leaders ${leaderChanges}; ` +
-      `${happened}; hash ${report.eventHash} ${report.problems.length === 0 ? 'ok' : 'FAILED'}`,
+    `seed ${seed}: ${report.parameters.members} members, ${(simulatedMs / 1000).toFixed(0)} s, acked ${acked} unknown ${unknown} reads ${reads} ` +
+      `leaders ${leaderChanges}; ${happened}; hash ${eventHash} ${ok ? 'ok' : 'FAILED'}`,
   );
   for (const problem of report.problems) say(`  ${problem}`);
-  if (report.problems.length > 0) {
-    say(
-      `  replay: npm run sim -- --seed ${seed} ${values.seconds === undefined ? `--minutes ${values.minutes}` : `--seconds ${values.seconds}`}`,
-    );
-  }
-}
-
-/** Fails for a failed seed, and for a batch in which something that should happen never did. */
-function summarize(reports: readonly SimReport[], seconds: number): number {
-  const sum = (of: (report: SimReport) => number): number => reports.reduce((total, report) => total + of(report), 0);
-  const failed = reports.filter((report) => report.problems.length > 0).length;
-  const hours = sum((r) => r.simulatedMs) / 3_600_000;
-  const total: Record<string, number> = {};
-  for (const { counts } of reports) {
-    for (const [what, times] of Object.entries(counts)) total[what] = (total[what] ?? 0) + times;
-  }
-  const happened: Readonly<Record<string, number>> = {
-    'writes acknowledged': sum((r) => r.acked),
-    'writes of unknown fate': sum((r) => r.unknown),
-    'linearizable reads': sum((r) => r.reads),
-    'leader changes': sum((r) => r.leaderChanges),
-    ...total,
-  };
-  for (const [what, times] of Object.entries(happened)) say(`${what}: ${times}`);
-  say(`${reports.length} seeds, ${hours.toFixed(2)} simulated hours in ${seconds.toFixed(1)} s; ${failed} failed`);
-  const never = Object.entries(happened).filter(([, times]) => times === 0);
-  // A handful of seeds must show everything; a single replayed one need not.
-  if (failed === 0 && reports.length >= 20 && never.length > 0) {
-    say(`vacuous: never happened: ${never.map(([what]) => what).join(', ')}`);
-    return 1;
-  }
-  return failed === 0 ? 0 : 1;
 }
 
 function positive(name: string, text: string): number {

@@ -40,7 +40,7 @@ export class SimMember {
     const process = (this.process = world.time.process(dead));
     const { clock, turns } = process;
     const { time, checks } = world;
-    const { checkpointBytes, segmentBytes, options, core } = world.parameters;
+    const { checkpointBytes, segmentBytes, options, core, leaderPriorities } = world.parameters;
     const disks = simStorage(machine, {
       process,
       time,
@@ -67,7 +67,7 @@ export class SimMember {
       storage: disks.storage,
       transport: this.transport,
       options,
-      core,
+      core: { ...core, leaderPriority: leaderPriorities[Object.keys(world.peers).indexOf(name)] ?? 0 },
       limits: {},
       history: { revisions: 1_000_000, ms: 1e9 },
       requestTimeoutMs: 10_000,
@@ -77,6 +77,11 @@ export class SimMember {
         if (!this.#dead) world.onEvent(this, event);
       },
     });
+  }
+
+  /** It has learned that it is no member any more, and has stopped itself. */
+  get removed(): boolean {
+    return this.engine.status.state === 'removed';
   }
 
   get dead(): boolean {

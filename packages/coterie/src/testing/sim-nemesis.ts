@@ -1,7 +1,10 @@
 import { SeededRandom } from '@coterie/raft/testing';
+import { ClockFaults } from './faults/clock-faults.js';
 import { CrashFaults } from './faults/crash-faults.js';
 import { DiskFaultFamily } from './faults/disk-faults.js';
 import type { FaultFamily, MakeFamily } from './faults/fault-family.js';
+import { GarbageFaults } from './faults/garbage-faults.js';
+import { MembershipFaults } from './faults/membership-faults.js';
 import { NetworkFaultFamily } from './faults/network-faults.js';
 import type { SimWorld } from './sim-world.js';
 
@@ -9,6 +12,9 @@ import type { SimWorld } from './sim-world.js';
 const families: readonly MakeFamily[] = [
   (world, random, untilMs) => new NetworkFaultFamily(world, random, untilMs),
   (world, random, untilMs) => new DiskFaultFamily(world, random, untilMs),
+  (world, random, untilMs) => new ClockFaults(world, random, untilMs),
+  (world, random, untilMs) => new GarbageFaults(world, random, untilMs),
+  (world, random, untilMs) => new MembershipFaults(world, random, untilMs),
   // Last: it starts everybody again when the others have healed what is theirs.
   (world, random, untilMs) => new CrashFaults(world, random, untilMs),
 ];
@@ -24,6 +30,14 @@ export class SimNemesis {
 
   start(): void {
     for (const family of this.#families) family.start();
+  }
+
+  /** The core is healed, everybody else's failures are for good. */
+  freeze(core: ReadonlySet<string>): void {
+    for (const family of this.#families) {
+      if (family.freeze === undefined) family.stop();
+      else family.freeze(core);
+    }
   }
 
   /** Faults stop and everybody is started again. */

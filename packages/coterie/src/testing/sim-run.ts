@@ -1,7 +1,9 @@
+import { SeededRandom } from '@coterie/raft/testing';
 import { checkFinalStates } from './checks/final-checks.js';
 import { checkHistory } from './checks/history-checks.js';
 import { ClientHistory } from './clients/client-history.js';
 import { startClients } from './clients/client-loop.js';
+import { checkLiveness, states } from './sim-liveness.js';
 import { SimNemesis } from './sim-nemesis.js';
 import { drawParameters, type SimParameters } from './sim-swarm.js';
 import { SimWorld } from './sim-world.js';
@@ -44,8 +46,8 @@ const stepsPerTurn = 10_000;
 /**
  * One seed: a cluster under load and faults, then without faults, then the checks.
  *
- * First safety, while everything that can go wrong does; then liveness: faults stop, everybody is started again, and
- * the cluster must come together and serve; then the history of the clients is held against what the cluster kept.
+ * First safety, while everything that can go wrong does; then liveness: a majority is healed and must serve while all
+ * other failures are for good; then faults stop, everybody is started again and must come together; then the history of the clients is held against what the cluster kept.
  */
 export async function runSeed(seed: number, options: SimOptions = {}): Promise<SimReport> {
   const parameters = drawParameters(seed, options);
@@ -58,6 +60,10 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   startClients(world, history, seed);
   nemesis.start();
   await runUntil(world, () => false, simulatedMs);
+  if (world.problems.length === 0) {
+    const random = new SeededRandom(seed ^ 0xc04e);
+    await checkLiveness(world, random, nemesis, (condition, ms) => runUntil(world, condition, ms));
+  }
   nemesis.stop();
   await converge(world);
   if (world.problems.length === 0) checkHistory(history, world.recorder.log, report);
@@ -113,13 +119,14 @@ async function converge(world: SimWorld): Promise<void> {
   if (world.problems.length > 0) return;
   const settle = async (what: string, condition: () => boolean): Promise<boolean> => {
     if (await runUntil(world, condition, convergeMs)) return true;
-    const states = world.alive.map(({ name, engine }) => {
-      const s = engine.replica?.node.status();
-      return `${name}: ${s === undefined ? 'not a member' : `${s.role} of term ${s.term}, leader ${s.leader}, commit ${s.commit}, applied ${s.applied}`}`;
-    });
-    world.report(`after the faults had stopped, not within ${convergeMs} ms: ${what} (${states.join('; ')})`);
+    world.report(`after the faults had stopped, not within ${convergeMs} ms: ${what} (${states(world)})`);
     return false;
   };
+  const whole = (): boolean => {
+    const conf = world.leader?.engine.replica?.node.status().conf;
+    return conf?.voters.length === world.names.length && conf.votersOutgoing.length === 0;
+  };
+  if (!(await settle('everybody a voter', whole))) return;
   for (const member of world.alive) {
     let done = false;
     const write = { kind: 'put', key: `last/${member.name}`, value: Buffer.from('x'), prev: false } as const;

@@ -18,6 +18,8 @@ export interface SimParameters {
   /** Frames on the way on one link. */
   readonly linkFrames: number;
   readonly snapshotChunkBytes: number;
+  /** By member: who is preferred as leader; 0 for nobody in particular. */
+  readonly leaderPriorities: readonly number[];
 }
 
 /** What a caller may set. `meanMs`: what runs last on average, where `simulatedMs` does not say it. */
@@ -58,6 +60,7 @@ export function drawParameters(seed: number, choice: SwarmChoice = {}): SimParam
     segmentBytes: random.pick([4, 4, 16, 64]) * kib,
     linkFrames: random.pick([5, 20, 200, 10_000, 10_000]),
     snapshotChunkBytes: random.pick([256, 4 * kib, 64 * kib]),
+    leaderPriorities: random.chance(0.3) ? Array.from({ length: members }, () => random.nextInt(3)) : [],
   };
   const given = { members: choice.members, simulatedMs: choice.simulatedMs, clients: choice.clients };
   return { ...drawn, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };

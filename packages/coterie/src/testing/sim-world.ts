@@ -21,12 +21,18 @@ export class SimWorld {
   readonly counts = new SimCounts();
   readonly problems: string[] = [];
   readonly parameters: SimParameters;
+  /** Names whose machines hold a member that has applied a configuration. */
+  readonly enrolled = new Set<string>();
+  /** Changes of the membership that were tried, disks lost included: those lead to some. */
+  confChanges = 0;
+  readonly #onBoot: ((member: SimMember) => void)[] = [];
+  #confIndex = 0;
   #hash = 0x811c9dc5;
 
   constructor(seed: number, parameters: SimParameters) {
     this.random = new SeededRandom(seed);
     this.parameters = parameters;
-    this.counts.declare(['configuration changed', 'snapshot installed']);
+    this.counts.declare(['configuration changed', 'snapshot installed', 'core of a part', 'core of all']);
     this.network = new MemoryNetwork({
       schedule: (ms, fn) => this.time.schedule(ms, fn),
       random: this.random,
@@ -49,6 +55,21 @@ export class SimWorld {
     return [...this.running.values()];
   }
 
+  /** The leader of the highest term, of those that run. */
+  get leader(): SimMember | undefined {
+    let found: SimMember | undefined;
+    for (const member of this.running.values()) {
+      const node = member.engine.replica?.node;
+      if (node?.isLeader === true && node.term > (found?.engine.replica?.node.term ?? 0)) found = member;
+    }
+    return found;
+  }
+
+  /** Told of every process that starts. */
+  onBoot(fn: (member: SimMember) => void): void {
+    this.#onBoot.push(fn);
+  }
+
   report(problem: string): void {
     if (this.problems.length < 20) this.problems.push(`at ${(this.time.now / 1000).toFixed(3)} s: ${problem}`);
   }
@@ -56,12 +77,12 @@ export class SimWorld {
   /** Every event of every member goes into one number: two runs of a seed that differ anywhere differ here. */
   note(text: string): void {
     let hash = this.#hash;
-    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
-    this.#hash = Math.imul(hash ^ Math.floor(this.time.now * 1000), 0x01000193) >>> 0;
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    this.#hash = Math.imul(hash ^ Math.floor(this.time.now * 1000), 0x01000193);
   }
 
   get eventHash(): string {
-    return this.#hash.toString(16).padStart(8, '0');
+    return (this.#hash >>> 0).toString(16).padStart(8, '0');
   }
 
   boot(name: string): SimMember {
@@ -77,6 +98,7 @@ export class SimWorld {
     this.running.set(name, member);
     this.note(`boot ${name}`);
     this.recorder.attach(member);
+    for (const fn of this.#onBoot) fn(member);
     member.engine.start().catch((error: unknown) => {
       if (!member.dead) this.report(`${name} does not open: ${String(error)}`);
     });
@@ -89,6 +111,10 @@ export class SimWorld {
     this.running.delete(name);
     this.note(`${how} ${name}`);
     this.counts.add(how === 'kill' ? 'process killed' : how === 'power' ? 'power lost' : 'disk lost');
+    if (how === 'wipe') {
+      this.enrolled.delete(name);
+      this.confChanges++;
+    }
     member.die(how);
   }
 
@@ -99,12 +125,28 @@ export class SimWorld {
   }
 
   #onEvent(member: SimMember, event: RaftEvent): void {
-    this.note(
-      `${member.name} ${event.type} ${'index' in event ? event.index : ''}${event.type === 'role' ? `${event.role}${event.term}` : ''}`,
-    );
+    this.note(event.type);
+    this.note(member.name);
+    if ('index' in event) this.#mix(event.index);
+    if (event.type === 'role') {
+      this.note(event.role);
+      this.#mix(event.term);
+    }
     if (event.type === 'failed') this.report(`${member.name} stopped itself: ${event.error.message}`);
-    if (event.type === 'conf') this.counts.add('configuration changed');
+    if (event.type === 'conf') this.#onConf(member, event.index);
     if (event.type === 'snapshot' && event.action === 'installed') this.counts.add('snapshot installed');
     this.checks.onEvent(member, event);
+  }
+
+  /** Counted once, whoever applies it first. */
+  #onConf(member: SimMember, index: number): void {
+    this.enrolled.add(member.name);
+    if (index <= this.#confIndex) return;
+    this.#confIndex = index;
+    this.counts.add('configuration changed');
+  }
+
+  #mix(value: number): void {
+    this.#hash = Math.imul(this.#hash ^ value, 0x01000193);
   }
 }

@@ -46,6 +46,13 @@ export interface NetworkLink {
   readonly link: MemoryLink;
 }
 
+interface Transfer {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly receiver: MemoryNode;
+  readonly lost: AbortController;
+}
+
 /**
  * Many transports in one process, joined by a network that can be slow, lose, repeat, reorder and cut.
  *
@@ -67,7 +74,7 @@ export class MemoryNetwork {
   #staleFrames = 0;
   readonly #notices = new Set<string>();
   /** Transfers on the way, by their direction. */
-  readonly #snapshots = new Map<string, { readonly receiver: MemoryNode; readonly lost: AbortController }>();
+  readonly #snapshots = new Map<string, Transfer>();
 
   /** @throws CoterieError ERR_INVALID_ARGUMENT */
   constructor(options: MemoryNetworkOptions = {}) {
@@ -149,6 +156,11 @@ export class MemoryNetwork {
     }
   }
 
+  /** Snapshots on the way. */
+  get transfers(): readonly (readonly [from: NodeId, to: NodeId])[] {
+    return [...this.#snapshots.values()].map(({ from, to }) => [from, to]);
+  }
+
   /** @internal @throws CoterieError ERR_LISTEN when another transport holds this id */
   join(node: MemoryNode): void {
     const id = node.handler.self.id;
@@ -201,7 +213,7 @@ export class MemoryNetwork {
     const key = way(from, to);
     if (receiver === undefined || !meet(node, receiver) || this.#snapshots.has(key)) return 'failed';
     const lost = new AbortController();
-    this.#snapshots.set(key, { receiver, lost });
+    this.#snapshots.set(key, { from, to, receiver, lost });
     try {
       const hop = (): Promise<boolean> => this.#hop(node, receiver);
       const done = await carrySnapshot({

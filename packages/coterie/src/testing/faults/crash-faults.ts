@@ -4,7 +4,7 @@ import { strikes, type FaultFamily } from './fault-family.js';
 
 /** Processes that die, rooms that lose power, disks that are lost for good. */
 export class CrashFaults implements FaultFamily {
-  readonly counts = ['process killed', 'power lost', 'disk lost'];
+  readonly counts = ['process killed', 'power lost', 'disk lost', 'restart loop', 'member dead for good'];
   readonly #world: SimWorld;
   readonly #random: SeededRandom;
   readonly #untilMs: number;
@@ -21,15 +21,44 @@ export class CrashFaults implements FaultFamily {
     const until = { ms: this.#untilMs, stopped: () => this.#stopped };
     strikes(this.#world, random, until, random.pick([4000, 10_000, 30_000]), () => this.#crash());
     if (random.chance(0.4)) strikes(this.#world, random, until, 20_000, () => this.#wipe());
+    if (random.chance(0.3)) strikes(this.#world, random, until, 30_000, () => this.#loop(3 + random.nextInt(8)));
     // What a run leaves behind must often have been through one.
     if (random.chance(0.5)) this.#world.time.schedule(this.#untilMs - 500, () => this.#blackout());
+  }
+
+  /** The core is up; others who are down stay down, and some go down now. */
+  freeze(core: ReadonlySet<string>): void {
+    this.#stopped = true;
+    const { names, running, counts } = this.#world;
+    for (const name of names) {
+      if (core.has(name)) this.#up(name);
+      else {
+        if (this.#random.chance(0.3)) this.#world.die(name, 'kill');
+        if (!running.has(name)) counts.add('member dead for good');
+      }
+    }
   }
 
   /** Everybody who is down is started again. */
   stop(): void {
     this.#stopped = true;
-    const { machines, running } = this.#world;
-    for (const name of machines.keys()) if (!running.has(name)) this.#world.boot(name);
+    for (const name of this.#world.names) this.#up(name);
+  }
+
+  #up(name: string): void {
+    if (!this.#world.running.has(name)) this.#world.boot(name);
+  }
+
+  /** A supervisor that starts a process again and again. */
+  #loop(times: number, name = this.#random.pick(this.#world.names)): void {
+    if (this.#stopped || times === 0) return;
+    this.#world.counts.add('restart loop');
+    this.#world.die(name, 'kill');
+    this.#world.time.schedule(this.#random.nextInt(50), () => {
+      if (this.#stopped) return;
+      this.#up(name);
+      this.#world.time.schedule(this.#random.nextInt(200), () => this.#loop(times - 1, name));
+    });
   }
 
   /** Any number of members may be down at once: all of them too. */
@@ -78,7 +107,9 @@ export class CrashFaults implements FaultFamily {
         s.leader !== 0 &&
         s.conf.voters.length === names.length &&
         s.conf.learners.length === 0 &&
-        s.conf.votersOutgoing.length === 0,
+        s.conf.votersOutgoing.length === 0 &&
+        // No change is on its way that would make the lost disk one of fewer.
+        s.applied === s.lastIndex,
     );
     const applied = new Set(members.map((s) => s?.applied));
     if (!settled || applied.size > 1) return;

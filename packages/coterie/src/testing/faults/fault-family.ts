@@ -11,6 +11,11 @@ export interface FaultFamily {
   /** Names of what it counts, as they are printed. */
   readonly counts: readonly string[];
   start(): void;
+  /**
+   * No new strike. What was done to these members is undone; what was done to others stays for good, and may get worse:
+   * the cluster must serve without them. A family that does not have it stops instead.
+   */
+  freeze?(core: ReadonlySet<string>): void;
   /** No new strike; what was done to the world is undone, so that it can heal. */
   stop(): void;
 }
@@ -31,4 +36,14 @@ export function strikes(
     strike();
     strikes(world, random, until, meanMs, strike);
   });
+}
+
+/** The same in another order. */
+export function shuffled<T>(random: SeededRandom, items: readonly T[]): T[] {
+  const out = [...items];
+  for (let i = out.length - 1; i > 0; i--) {
+    const j = random.nextInt(i + 1);
+    [out[i], out[j]] = [out[j]!, out[i]!];
+  }
+  return out;
 }

@@ -1,0 +1,115 @@
+import type { SeededRandom } from '@coterie/raft/testing';
+import type { SimMember } from './sim-member.js';
+import type { SimNemesis } from './sim-nemesis.js';
+import type { SimWorld } from './sim-world.js';
+
+/** What drives the world until a condition holds. @returns whether it did in time */
+export type RunUntil = (condition: () => boolean, ms: number) => Promise<boolean>;
+
+/** A core that works commits a write within so many election timeouts. */
+const electionTimeouts = 10;
+/** Longest time that a member of the core needs to open what it has on its disk, in ms. */
+const openMs = 60_000;
+
+/**
+ * A random majority is healed, and everything else that is broken stays broken for good: the majority must serve.
+ *
+ * Faults that come and go hide a livelock, because the next heal ends it (TigerBeetle's VOPR, whose liveness phase this
+ * is): a deaf member that campaigns for ever, a removed one, a way that flaps.
+ */
+export async function checkLiveness(
+  world: SimWorld,
+  random: SeededRandom,
+  nemesis: SimNemesis,
+  runUntil: RunUntil,
+): Promise<void> {
+  const names = chooseCore(world, random);
+  world.counts.add(names.size === world.names.length ? 'core of all' : 'core of a part');
+  world.note(`core ${[...names].join()}`);
+  nemesis.freeze(names);
+  // Who was removed may be in a core of all, and is nobody that could serve.
+  const core = (): readonly SimMember[] => world.alive.filter((member) => names.has(member.name) && !member.removed);
+  const fail = (what: string): void => world.report(`the core ${[...names].join(' ')} ${what} (${states(world)})`);
+  const open = (): boolean => core().every((m) => m.engine.replica !== undefined || names.size === world.names.length);
+  if (!(await runUntil(open, openMs))) {
+    fail(`does not open within ${openMs} ms`);
+    return;
+  }
+  if (!core().some((member) => member.engine.replica !== undefined)) return;
+  const limitMs = electionTimeouts * world.parameters.options.electionTimeoutMs;
+  let committed = false;
+  for (const member of core()) keepWriting(world, member, limitMs, () => (committed = true));
+  if (!(await runUntil(() => committed, limitMs))) {
+    fail(`commits no write within ${electionTimeouts} election timeouts (${limitMs} ms)`);
+    return;
+  }
+  const members = (): readonly SimMember[] => {
+    const { voters, votersOutgoing } = world.leader?.engine.replica?.node.status().conf ?? { voters: [] };
+    const ids = new Set([...voters, ...(votersOutgoing ?? [])]);
+    return core().filter(({ engine }) => ids.has(engine.replica?.identity.memberId ?? 0));
+  };
+  const equal = (): boolean => new Set(members().map((m) => m.engine.replica!.node.appliedIndex)).size === 1;
+  if (!(await runUntil(equal, openMs))) fail(`does not come to equal logs within ${openMs} ms`);
+}
+
+function keepWriting(world: SimWorld, member: SimMember, limitMs: number, done: () => void): void {
+  const write = { kind: 'put', key: `core/${member.name}`, value: Buffer.from('x'), prev: false } as const;
+  const until = world.time.now + limitMs;
+  const attempt = (): void => {
+    if (world.time.now > until || member.dead) return;
+    member.engine.write(write, { timeoutMs: limitMs }).then(done, () => world.time.schedule(50, attempt));
+  };
+  attempt();
+}
+
+/**
+ * A majority of the voters, where it is certain who they are; otherwise everybody.
+ *
+ * The voters are certain when no change of the membership was ever made, or when all that run, a majority among them,
+ * have applied all they know and agree on a configuration in which every name is a voter. A change that only somebody
+ * else knows was then not committed; so that it cannot be later, the core is chosen from those that run.
+ */
+function chooseCore(world: SimWorld, random: SeededRandom): ReadonlySet<string> {
+  const everybody = new Set(world.names);
+  const candidates = world.confChanges === 0 ? world.names : settledNames(world);
+  const quorum = Math.floor(world.names.length / 2) + 1;
+  const enrolled = world.names.every((name) => world.enrolled.has(name));
+  if (!enrolled || candidates.length < quorum) return everybody;
+  const rest = [...candidates];
+  const core = new Set<string>();
+  const size = random.chance(0.7) ? quorum : quorum + random.nextInt(rest.length - quorum + 1);
+  while (core.size < size) core.add(rest.splice(random.nextInt(rest.length), 1)[0]!);
+  return core;
+}
+
+function settledNames(world: SimWorld): readonly string[] {
+  const members = world.alive.filter((member) => member.engine.replica !== undefined && !member.removed);
+  const confs = new Set<string>();
+  for (const { engine } of members) {
+    const { conf, applied, lastIndex } = engine.replica!.node.status();
+    const whole =
+      conf.voters.length === world.names.length && conf.votersOutgoing.length === 0 && conf.learners.length === 0;
+    if (!whole || applied !== lastIndex) return [];
+    confs.add(conf.voters.join());
+  }
+  return confs.size === 1 ? members.map(({ name }) => name) : [];
+}
+
+/** What everybody believes, for a report. */
+export function states(world: SimWorld): string {
+  return world.names
+    .map((name) => {
+      const member = world.running.get(name);
+      if (member === undefined) return `${name}: down`;
+      const { replica, status } = member.engine;
+      if (replica === undefined) return `${name}: ${status.state}, no member yet`;
+      const { id, role, term, leader, commit, applied, lastIndex, conf } = replica.node.status();
+      const outgoing = conf.votersOutgoing.length === 0 ? '' : ` from ${conf.votersOutgoing.join()}`;
+      const paused = member.process.paused ? ', standing still' : '';
+      return (
+        `${name}: ${id}, ${status.state}${paused}, ${role} of term ${term}, leader ${leader}, last ${lastIndex}, commit ${commit}, ` +
+        `applied ${applied}, voters ${conf.voters.join()}${outgoing}, learners ${conf.learners.join()}`
+      );
+    })
+    .join('; ');
+}
