@@ -196,6 +196,28 @@ describe('elections (Raft §5.2)', () => {
     }
   });
 
+  test('who gives its vote waits a whole timeout for what comes of it; who refuses does not', () => {
+    for (const granted of [true, false]) {
+      const hardState = { term: 2, vote: 0, commit: 0 };
+      const init = initOf(1, confOf([1, 2, 3]), { config: plain, entries: logOf(2), hardState });
+      const core = new RaftCore(init);
+      for (let tick = 0; tick < 10; tick++) core.tick();
+      core.step(voteRequest(2, { lastIndex: granted ? 1 : 0, lastTerm: granted ? 2 : 0 }));
+      core.tick();
+      expect(core.role).toBe(granted ? 'follower' : 'candidate');
+    }
+  });
+
+  test('learners are not asked, the voters of both halves are', () => {
+    const conf = confOf([1, 2], { votersOutgoing: [1, 3], learners: [4], learnersNext: [3] });
+    for (const config of [plain, testConfig]) {
+      const cluster = new ScriptedCluster(initOf(1, conf, { config }));
+      cluster.core(1).campaign();
+      cluster.drain();
+      expect([...cluster.sentOf('vote'), ...cluster.sentOf('preVote')].map(({ to }) => to)).toEqual([2, 3]);
+    }
+  });
+
   test('learners vote when they are asked, and never campaign', () => {
     const conf = confOf([2, 3], { learners: [1] });
     const cluster = new ScriptedCluster(initOf(1, conf, { config: plain }));

@@ -60,3 +60,16 @@ test('nothing that comes from the network makes a core throw', () => {
     { numRuns: 300 },
   );
 });
+
+test('what is for another member, for another group or from oneself is dropped', () => {
+  const vote = { ...head, type: 'vote', term: 5, lastIndex: 0, lastTerm: 0 } as const;
+  for (const foreign of [{ to: 3 }, { group: 1 }, { from: 1 }]) {
+    const cluster = new ScriptedCluster(initOf(1, confOf([1, 2, 3])));
+    const before = cluster.core(1).status();
+    cluster.core(1).step({ ...vote, ...foreign });
+    expect(cluster.core(1).hasReady()).toBe(false);
+    expect(cluster.core(1).status()).toEqual(before);
+    cluster.core(1).step(vote);
+    expect(cluster.core(1).status()).toMatchObject({ term: 5, vote: 2 });
+  }
+});

@@ -188,6 +188,22 @@ describe('roles', () => {
     }).toThrow(/invariant/);
   });
 
+  test('only a follower takes over when it is told to, and only a leader steps down', () => {
+    for (const role of allRoles) {
+      const cluster = memberInRole(role);
+      const before = cluster.core(1).status();
+      if (role !== 'follower') cluster.core(1).step({ ...head, type: 'timeoutNow', term: roleTerm });
+      if (role !== 'leader') cluster.core(1).stepDown();
+      expect(cluster.core(1).status(), role).toEqual(before);
+    }
+    const follower = memberInRole('follower').core(1);
+    follower.step({ ...head, type: 'timeoutNow', term: roleTerm });
+    expect([follower.role, follower.term]).toEqual(['candidate', roleTerm + 1]);
+    const leader = memberInRole('leader').core(1);
+    leader.stepDown();
+    expect([leader.role, leader.term, leader.leader]).toEqual(['follower', roleTerm, 0]);
+  });
+
   test('a later term in an answer is no vote', () => {
     const cluster = ScriptedCluster.of(3, { preVote: false });
     cluster.core(1).campaign();
