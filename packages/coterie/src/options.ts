@@ -57,9 +57,9 @@ export interface PeerOptions {
   /** Default 1000. */
   electionTimeoutMs?: number | undefined;
   /**
-   * Takes part in lease reads: reads with `consistency: 'lease'` are then served by the leader's lease where one stands,
-   * without a round trip. Default false. Trusts in clocks that run at about the same rate and do not stand still while
-   * others go on (suspend, a paused virtual machine): see the README.
+   * Takes part in lease reads: reads with `consistency: 'lease'` are then served by the leader's lease where one
+   * stands, without a round trip. Default false. Trusts in clocks that run at about the same rate and do not stand
+   * still while others go on (suspend, a paused virtual machine): see the README.
    */
   leaseReads?: boolean | undefined;
   /** By how much, in percent, the clocks of two peers may differ in rate while `leaseReads` is on. Default 10. */

@@ -90,7 +90,9 @@ export class CommandIntake {
     else this.#forward();
   }
 
-  /** Something may have changed for commands that wait: an entry was applied, a transfer has ended, stamps are there. */
+  /**
+   * Something may have changed for commands that wait: an entry was applied, a transfer has ended, stamps are there.
+   */
   retry(): void {
     if (this.#queue.length > 0) this.#host.scheduleTurn();
   }

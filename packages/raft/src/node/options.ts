@@ -22,8 +22,8 @@ export interface NodeOptions {
   /** Bytes that those entries may take; beyond it fewer stay. Default 16 MiB. */
   readonly trailingBytes: number;
   /**
-   * Bytes of log up to which it is held for members that are being sent a snapshot; beyond it they may need another one.
-   * Default 256 MiB.
+   * Bytes of log up to which it is held for members that are being sent a snapshot; beyond it they may need another
+   * one. Default 256 MiB.
    */
   readonly heldLogBytes: number;
   /**

@@ -6,6 +6,7 @@ import type { AppendBatch, ConfChange, CoreStatus, ProposeResult, Ready, Role } 
 import type { SnapshotSink } from '../ports/snapshot-store.js';
 import type { ClusterState } from '../ports/state-machine.js';
 import type { UnreachableReason } from '../ports/transport.js';
+import { proposeChange } from './leader-removal.js';
 import { Applier } from './applier.js';
 import { CommandIntake, type SubmitResult } from './command-intake.js';
 import { CoreWatch } from './core-watch.js';
@@ -149,14 +150,14 @@ export class RaftNode {
 
   /**
    * Proposes a membership change; it takes effect when it is applied. A step with id 0 adds a member under the index of
-   * the entry.
+   * the entry. One that removes or demotes this leader is refused with `transferring`: it hands over first.
    *
    * @param records for each step the record of the member that it adds
    */
   changeMembership(change: ConfChange, records: readonly (Uint8Array | undefined)[]): ProposeResult {
     let result: ProposeResult = { ok: false, reason: 'noLeader' };
     this.#event(() => {
-      result = this.#core.proposeConfChange(encodeConfChange(change, encodeMemberContext(records)));
+      result = proposeChange(this.#core, change, encodeConfChange(change, encodeMemberContext(records)));
     });
     return result;
   }

@@ -47,8 +47,8 @@ export type RaftEvent =
   /** The leader has confirmed an index for `reads` reads of this member. */
   | { readonly type: 'readRound'; readonly index: Index; readonly reads: number }
   /**
-   * The core takes no commands at present, so many wait. They are proposed when it does, or dropped with a change of the
-   * leader; `removed`: dropped.
+   * The core takes no commands at present, so many wait. They are proposed when it does, or dropped with a change of
+   * the leader; `removed`: dropped.
    */
   | { readonly type: 'refused'; readonly reason: RefusalReason; readonly commands: number }
   /** The member has stopped itself. */

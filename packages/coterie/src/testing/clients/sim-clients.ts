@@ -118,7 +118,9 @@ export class SimClient {
 
   // ------------------------------------------------------------------------------------------------------------ writes
 
-  /** No two are equal, so that whatever is found later says who wrote it; some are large, so that segments turn over. */
+  /**
+   * No two are equal, so that whatever is found later says who wrote it; some are large, so that segments turn over.
+   */
   #newValue(): string {
     const padding = this.#random.nextInt(this.#random.chance(0.1) ? 2000 : 60);
     return `${this.#name}.${this.#sequence++}${'.'.repeat(padding)}`;
