@@ -89,6 +89,7 @@ export class MachineUser<M extends StateMachine> {
   /** Of this life, in order. */
   checkpoints: { readonly index: Index; readonly term: Term }[] = [];
   readonly failures: Error[] = [];
+  readonly #faults: string[] = [];
   machine!: M;
   snapshots!: SnapshotStore;
   /** How far the own log is durable. */
@@ -117,6 +118,16 @@ export class MachineUser<M extends StateMachine> {
     return this.#place.crash !== undefined;
   }
 
+  /** @throws Error the first thing that was wrong about what the machine called, and when */
+  claimCalls(): void {
+    assert.equal(this.#faults[0], undefined);
+  }
+
+  /** Kept, not thrown: the machine is what called. */
+  #claim(holds: boolean, what: string): void {
+    if (!holds) this.#faults.push(what);
+  }
+
   /** One call of the machine, in which it calls nobody. */
   call<T>(run: () => T): T {
     this.#inside = true;
@@ -135,13 +146,13 @@ export class MachineUser<M extends StateMachine> {
     this.#open = true;
     this.checkpoints = [];
     const heard = (): void => {
-      assert.ok(!this.#inside, 'the host is not called from inside prepare, apply or installSnapshot');
-      assert.equal(life, this.#life, 'the host hears nothing after close');
+      this.#claim(!this.#inside, 'the host is not called from inside prepare, apply or installSnapshot');
+      this.#claim(life === this.#life, 'the host hears nothing after close');
     };
     machine.attach({
       checkpointed: (at) => {
         heard();
-        assert.ok(at.index <= this.durable, `a checkpoint at ${at.index} is not ahead of the log at ${this.durable}`);
+        this.#claim(at.index <= this.durable, `a checkpoint at ${at.index} is not ahead of the log at ${this.durable}`);
         this.checkpoints.push(at);
       },
       failed: (error) => {
@@ -218,7 +229,7 @@ export class MachineUser<M extends StateMachine> {
     for (let asked = 0; asked < preparesMax; asked++) {
       let calls = 0;
       const ready = (): void => {
-        assert.ok(!this.#inside, 'ready is not called from inside prepare');
+        this.#claim(!this.#inside, 'ready is not called from inside prepare');
         calls++;
       };
       if (this.call(() => this.machine.prepare(entry, ready))) {
@@ -289,6 +300,10 @@ export class MachineUsers<M extends StateMachine> {
     await user.dispose();
     this.#users.splice(this.#users.indexOf(user), 1);
     return state;
+  }
+
+  claimCalls(): void {
+    for (const user of this.#users) user.claimCalls();
   }
 
   async dispose(): Promise<void> {

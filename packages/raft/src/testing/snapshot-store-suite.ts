@@ -27,6 +27,8 @@ async function readAll(source: SnapshotSource, chunk = 1_000): Promise<Uint8Arra
 /** A machine with a checkpoint and applies behind it, and what it sends. */
 async function sender(users: Users, behind = 7): Promise<Content & { readonly user: User }> {
   const user = await users.start();
+  // Its membership is another one than that of a member which has just begun.
+  await user.advance(50);
   await user.checkpoint();
   await user.advance(user.index + behind);
   const { meta, source } = await user.openSnapshot();
@@ -77,7 +79,8 @@ async function hasNothingToSend(users: Users): Promise<void> {
 async function tellsTheTruth(users: Users): Promise<void> {
   const user = await users.start();
   const { index } = await user.checkpoint();
-  await user.advance(user.index + 7);
+  // Terms and memberships have changed since.
+  await user.advance(user.index + 30);
   const { meta, source } = await user.openSnapshot();
   assert.ok(meta.index >= index && meta.index <= user.index, 'its index is at a checkpoint or later, and applied');
   assert.equal(meta.term, logOf.term(meta.index), 'its term is that of the entry');

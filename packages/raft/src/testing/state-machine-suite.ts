@@ -237,6 +237,7 @@ export function machineSuite<M extends StateMachine>(
       try {
         // A case only hands machines back to their own maker.
         await body(users);
+        users.claimCalls();
       } finally {
         await users.dispose();
       }
