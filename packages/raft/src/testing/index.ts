@@ -13,7 +13,8 @@
  * await suite.tests[0]?.run();
  * ```
  */
-export { logStorageSuite, type LogPlace } from './log-storage-suite.js';
+export { logStorageSuite } from './log-storage-suite.js';
+export type { LogPlace } from './log-user.js';
 export { snapshotStoreSuite } from './snapshot-store-suite.js';
 export { stateMachineSuite } from './state-machine-suite.js';
 export type { MachineMaker, MachinePlace, OpenedMachine } from './machine-user.js';

@@ -7,7 +7,7 @@ const entry = (index: number) => ({ index, term: 1, kind: 'normal' as const, dat
 describe('MemoryLogStorage', () => {
   logStorageSuite(async () => {
     const log = new MemoryLogStorage({ defer: setImmediate });
-    return { open: () => log };
+    return { open: () => log, crash: async () => log.crash() };
   }, it);
 
   it('loses in a crash what was not done, and tells nobody', () => {

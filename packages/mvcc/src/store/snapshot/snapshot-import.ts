@@ -58,6 +58,7 @@ export class SnapshotImport implements SnapshotSink {
   #history: HistoryManifest = emptyManifest;
   #checkpoint: CheckpointRecord | undefined;
   #fault: Error | undefined;
+  #ending: Promise<void> | undefined;
   /** The step that is under way. */
   #step: Promise<void> = Promise.resolve();
 
@@ -120,17 +121,26 @@ export class SnapshotImport implements SnapshotSink {
     });
   }
 
-  /** Gives up what is not committed yet; behind `commit` it does nothing. Idempotent. */
+  /**
+   * The transfer is over, and the part that came stays for the next one of the same snapshot, unless it is damaged.
+   * Behind `commit` it does nothing. Idempotent.
+   */
   async abort(): Promise<void> {
     if (this.#checkpoint !== undefined) return;
-    await this.end();
+    if (this.#fault === undefined) await this.#step;
+    else await this.end();
   }
 
   /**
    * Closes it, and removes it unless it is committed: the log may have its mark already, and then only the next start
    * can tell whether it is what the log goes on from.
    */
-  async end(): Promise<void> {
+  end(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     this.#fault ??= new CoterieError('ERR_ABORTED', { message: 'the snapshot was given up' });
     // What it builds is removed, so nothing may be added to it any more.
     await this.#step;
