@@ -22,12 +22,21 @@ describe('Wal on its thread', () => {
 
 describe('Wal without a thread', () => {
   logStorageSuite(async () => {
-    const schedule = (_ms: number, fn: () => void): void => void setImmediate(fn);
+    let life = 0;
+    /** What a life has due ends with it. */
+    const schedule = (_ms: number, fn: () => void): void => {
+      const mine = life;
+      setImmediate(() => mine === life && fn());
+    };
     const disk = new SimDisk({ random: seededRandom(1), schedule });
     const open = (): Wal => {
       const runner = new InlineWalRunner({ fs: disk.files, schedule });
       return Wal.open({ dir: 'log', fs: disk.files, runner, metadata: owner, segmentBytes: 4096 });
     };
-    return { open };
+    const crash = async (): Promise<void> => {
+      life++;
+      disk.crash();
+    };
+    return { open, crash, breakDisk: () => disk.failNext('datasync', 'EIO') };
   }, it);
 });
