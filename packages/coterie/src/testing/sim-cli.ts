@@ -53,7 +53,7 @@ async function main(): Promise<number> {
 }
 
 function tell(outcome: SimOutcome, summary: SimSummary): void {
-  const { seed, twice } = outcome.task;
+  const { seed } = outcome.task;
   const replay = `  replay: npm run sim -- --seed ${seed} ${length}`;
   if ('broke' in outcome) {
     say(`seed ${seed}: FAILED: ${outcome.broke}\n${replay}`);
@@ -63,7 +63,7 @@ function tell(outcome: SimOutcome, summary: SimSummary): void {
   const { report, again } = outcome.answer;
   const repeats = again === undefined || again === report.eventHash;
   const ok = report.problems.length === 0 && repeats;
-  summary.add(report, ok, twice);
+  summary.add(outcome.answer, ok);
   show(report, ok);
   if (!repeats) say(`  NOT DETERMINISTIC: event hash ${report.eventHash} and then ${again}`);
   if (!ok) say(`${replay}\n  drawn: ${JSON.stringify(report.parameters)}`);

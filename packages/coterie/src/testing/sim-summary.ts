@@ -1,4 +1,4 @@
-import type { SimReport } from './sim-run.js';
+import type { SimAnswer } from './sim-worker.js';
 
 /** A batch of so many seeds must have shown everything; fewer need not. */
 const batchSeeds = 200;
@@ -15,12 +15,14 @@ export class SimSummary {
   #simulatedMs = 0;
   /** Of seeds that were run a second time. */
   #repeatedMs = 0;
+  #cpuMs = 0;
   readonly failed: number[] = [];
 
-  add(report: SimReport, ok: boolean, twice: boolean): void {
+  add({ report, cpuMs, again }: SimAnswer, ok: boolean): void {
     this.#seeds++;
     this.#simulatedMs += report.simulatedMs;
-    if (twice) this.#repeatedMs += report.simulatedMs;
+    this.#cpuMs += cpuMs;
+    if (again !== undefined) this.#repeatedMs += report.simulatedMs;
     if (!ok) this.failed.push(report.seed);
     this.#count('writes acknowledged', report.acked);
     this.#count('writes of unknown fate', report.unknown);
@@ -38,11 +40,14 @@ export class SimSummary {
   /** @param seconds of real time, in `jobs` processes */
   lines(seconds: number, jobs: number): string[] {
     const hours = this.#simulatedMs / 3_600_000;
-    const speed = (this.#simulatedMs + this.#repeatedMs) / 1000 / seconds / jobs;
+    const runMs = this.#simulatedMs + this.#repeatedMs;
+    const wall = (runMs / 1000 / seconds / jobs).toFixed(0);
+    // What it would be on cores of its own.
+    const cpu = (runMs / Math.max(1, this.#cpuMs)).toFixed(0);
     return [
       ...[...this.#happened].map(([what, times]) => `${what}: ${times}`),
       `${this.#seeds} seeds, ${hours.toFixed(2)} simulated hours in ${seconds.toFixed(1)} s on ${jobs} cores ` +
-        `(${speed.toFixed(0)} simulated hours per wall hour and core); ${this.failed.length} failed` +
+        `(${wall} simulated hours per wall hour and core, ${cpu} per hour of processor time); ${this.failed.length} failed` +
         (this.failed.length === 0 ? '' : `: ${this.failed.join(', ')}`),
     ];
   }

@@ -7,15 +7,19 @@ export interface SimTask {
   readonly twice: boolean;
 }
 
-/** What it answers. `again` is the event hash of the second run. */
+/** What it answers. `again` is the event hash of the second run; `cpuMs` is what all of it cost. */
 export interface SimAnswer {
   readonly report: SimReport;
+  readonly cpuMs: number;
   readonly again?: string | undefined;
 }
 
 async function perform({ seed, options, twice }: SimTask): Promise<SimAnswer> {
+  const before = process.cpuUsage();
   const report = await runSeed(seed, options);
-  return twice ? { report, again: (await runSeed(seed, options)).eventHash } : { report };
+  const again = twice ? (await runSeed(seed, options)).eventHash : undefined;
+  const { user, system } = process.cpuUsage(before);
+  return { report, cpuMs: (user + system) / 1000, again };
 }
 
 // A fault of the simulator ends the process: its parent reports the seed.

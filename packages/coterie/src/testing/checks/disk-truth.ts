@@ -81,7 +81,9 @@ export class DiskTruth {
   get stableIndex(): number {
     let stable = this.disk.lastIndex;
     for (const { first, snapshot } of this.#pending) {
-      if (snapshot !== undefined) stable = 0;
+      // Whichever of the two a crash leaves, the log as it was or the mark of the snapshot: what is committed up to the
+      // snapshot's index is in both, since the received state is complete before its mark is written.
+      if (snapshot !== undefined) stable = Math.min(stable, snapshot.index);
       if (first > 0 && first <= stable) stable = first - 1;
     }
     return stable;
