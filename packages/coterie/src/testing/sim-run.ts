@@ -1,8 +1,10 @@
 import { SeededRandom } from '@coterie/raft/testing';
 import { checkFinalStates } from './checks/final-checks.js';
 import { checkHistory } from './checks/history-checks.js';
+import { checkWatches } from './checks/watch-checks.js';
 import { ClientHistory } from './clients/client-history.js';
 import { startClients } from './clients/client-loop.js';
+import { SimWatchers } from './clients/sim-watchers.js';
 import { checkLiveness, states } from './sim-liveness.js';
 import { SimNemesis } from './sim-nemesis.js';
 import { drawParameters, type SimParameters } from './sim-swarm.js';
@@ -32,6 +34,7 @@ export interface SimOptions {
   /** The mean over many seeds, where `simulatedMs` is left out. Default 60,000. */
   readonly meanMs?: number | undefined;
   readonly clients?: number | undefined;
+  readonly paceMs?: number | undefined;
 }
 
 /**
@@ -58,6 +61,7 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   bootAll(world);
   const nemesis = new SimNemesis(world, seed, simulatedMs);
   startClients(world, history, seed);
+  const watchers = new SimWatchers(world, seed);
   nemesis.start();
   await runUntil(world, () => false, simulatedMs);
   if (world.problems.length === 0) {
@@ -66,7 +70,10 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   }
   nemesis.stop();
   await converge(world);
-  if (world.problems.length === 0) checkHistory(history, world.recorder.log, report);
+  if (world.problems.length === 0) {
+    checkHistory(history, world.recorder.log, report);
+    checkWatches(watchers.sessions, world.recorder.log, report);
+  }
   const count = (state: string): number => history.writes.filter((write) => write.state === state).length;
   for (const machine of world.machines.values()) world.counts.add('sector lost', machine.lostSectors);
   return {

@@ -28,6 +28,7 @@ export interface SwarmChoice {
   readonly simulatedMs?: number | undefined;
   readonly meanMs?: number | undefined;
   readonly clients?: number | undefined;
+  readonly paceMs?: number | undefined;
 }
 
 const defaultMeanMs = 60_000;
@@ -62,7 +63,8 @@ export function drawParameters(seed: number, choice: SwarmChoice = {}): SimParam
     snapshotChunkBytes: random.pick([256, 4 * kib, 64 * kib]),
     leaderPriorities: random.chance(0.3) ? Array.from({ length: members }, () => random.nextInt(3)) : [],
   };
-  const given = { members: choice.members, simulatedMs: choice.simulatedMs, clients: choice.clients };
+  const { members: chosenMembers, simulatedMs: chosenMs, clients, paceMs: chosenPace } = choice;
+  const given = { members: chosenMembers, simulatedMs: chosenMs, clients, paceMs: chosenPace };
   return { ...drawn, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
 }
 
