@@ -50,7 +50,8 @@ const stepsPerTurn = 10_000;
  * One seed: a cluster under load and faults, then without faults, then the checks.
  *
  * First safety, while everything that can go wrong does; then liveness: a majority is healed and must serve while all
- * other failures are for good; then faults stop, everybody is started again and must come together; then the history of the clients is held against what the cluster kept.
+ * other failures are for good; then faults stop, everybody is started again and must come together; then the history of
+ * the clients is held against what the cluster kept.
  */
 export async function runSeed(seed: number, options: SimOptions = {}): Promise<SimReport> {
   const parameters = drawParameters(seed, options);
