@@ -19,6 +19,10 @@ const node = (file) => `packages/raft/src/node/${file}.ts`;
 /** @param {string} file @returns {string} */
 const mvcc = (file) => `packages/mvcc/src/${file}.ts`;
 
+const busy = { simulatedMs: 40_000, paceMs: 20, members: 3 };
+const manyReads = { simulatedMs: 30_000, paceMs: 10, members: 3, clients: 6 };
+const long = { simulatedMs: 60_000, paceMs: 300, members: 3 };
+
 /** What a member says of its disk, and what it counts of others'. @type {readonly Mutant[]} */
 const durability = [
   {
@@ -56,6 +60,7 @@ const durability = [
     find: 'if (first <= log.lastIndex) s.durability.truncated(first);',
     replace: '',
     why: 'overwritten entries still pass for durable (ra #637)',
+    world: busy,
   },
   {
     name: 'aba-of-batches',
@@ -63,6 +68,7 @@ const durability = [
     find: '      if (batch.last >= first) batch.last = first - 1;\n',
     replace: '',
     why: 'a batch on its way vouches for entries that a later one overwrites (the ABA case of asynchronous appends)',
+    world: busy,
   },
   {
     name: 'checkpoint-ahead-of-log',
@@ -70,6 +76,7 @@ const durability = [
     find: 'if (!cancelled()) await job.logDurable(state.appliedIndex);',
     replace: '',
     why: 'a checkpoint does not wait until the own log holds what is in it',
+    world: busy,
   },
   {
     name: 'log-released-too-early',
@@ -92,6 +99,7 @@ const durability = [
     find: '    this.#entries.length = Math.max(0, entry.index - first);\n    this.#entries.push(entry);',
     replace: '    this.#entries[entry.index - first] = entry;',
     why: 'an entry that replaces another leaves the old ones behind it in the loaded log',
+    world: busy,
   },
   {
     name: 'damage-ends-the-log',
@@ -99,6 +107,7 @@ const durability = [
     find: "    if (!this.#crashLeaves(at, end)) throw corrupt(this.#source.path, at, 'a record is damaged, not torn');\n",
     replace: '    this.#bytes.fill(0, at);\n',
     why: 'a bad checksum in the middle of the log is taken for its torn end (Protocol-Aware Recovery, FAST 18)',
+    world: busy,
   },
 ];
 
@@ -152,13 +161,15 @@ const elections = [
     find: ' || hasUnappliedConfChange(s)) return false;',
     replace: ') return false;',
     why: 'a member campaigns with a committed change that it has not applied (dragonboat raft.go)',
+    world: long,
   },
   {
     name: 'pre-vote-unanswered',
-    file: core('core'),
+    file: core('step'),
     find: "  if (type === 'preVote') {\n",
     replace: "  if (type === 'preVote' && s.term < 0) {\n",
     why: 'a pre-candidate of an earlier term never learns of the later one (etcd #8243)',
+    world: long,
   },
   {
     name: 'learner-does-not-vote',
@@ -166,6 +177,7 @@ const elections = [
     find: 'const granted = canVote && ',
     replace: 'const granted = canVote && s.members.isVoter(s.id) && ',
     why: 'a promoted member that has not heard of it refuses its vote (etcd PR #10998)',
+    world: long,
   },
 ];
 
@@ -198,6 +210,7 @@ const replication = [
     find: 'if (!log.matches(prevIndex, prevTerm)) {',
     replace: 'if (prevIndex > log.lastIndex) {',
     why: 'a follower appends behind an entry of another term (log matching, Raft §5.3)',
+    world: busy,
   },
   {
     name: 'commit-beyond-compared',
@@ -205,6 +218,7 @@ const replication = [
     find: 'log.commitTo(Math.min(message.commit, last));',
     replace: 'log.commitTo(Math.min(message.commit, log.lastIndex));',
     why: 'an empty append commits a tail that nobody compared (ra #508)',
+    world: busy,
   },
   {
     name: 'heartbeat-tells-too-much',
@@ -212,6 +226,7 @@ const replication = [
     find: 'const commit = Math.min(progress.match, s.log.commit);',
     replace: 'const { commit } = s.log;',
     why: 'a heartbeat commits entries that the member is not known to hold in this form',
+    world: busy,
   },
   {
     name: 'unknown-term-is-zero',
@@ -229,9 +244,9 @@ const replication = [
   },
   {
     name: 'disk-stall-unnoticed',
-    file: node('raft-node'),
-    find: 'return oldest !== undefined && this.#parts.clock.now() - oldest > this.#parts.options.electionTimeoutMs;',
-    replace: 'return oldest === -1;',
+    file: node('log-writer'),
+    find: 'return oldest !== undefined && this.#clock.now() - oldest.atMs > this.#stalledMs;',
+    replace: 'return oldest !== undefined && this.#stalledMs < 0;',
     why: 'a leader whose disk hangs holds the cluster with its heartbeats (etcd #13527)',
   },
   {
@@ -240,6 +255,7 @@ const replication = [
     find: "if (progress?.state !== 'snapshot') return;",
     replace: "if (progress?.state !== 'snapshot' || !ok) return;",
     why: 'a member whose snapshot got lost is never sent anything again',
+    world: long,
   },
 ];
 
@@ -251,6 +267,7 @@ const reads = [
     find: 'if (reads.inRound.length === 0 || !s.members.readConfirmed(reads.roundPosition)) return;',
     replace: 'if (reads.inRound.length === 0) return;',
     why: 'a leader answers reads without asking whether it still leads',
+    world: manyReads,
   },
   {
     name: 'read-position-reused',
@@ -258,6 +275,7 @@ const reads = [
     find: '  reads.position++;\n',
     replace: '  reads.position = 1;\n',
     why: 'an answer to an earlier round confirms a later one (etcd #20418)',
+    world: manyReads,
   },
   {
     name: 'read-joins-round-in-flight',
@@ -265,6 +283,7 @@ const reads = [
     find: 's.reads.waiting.push({ to: from, token: context });',
     replace: '(s.reads.inRound.length > 0 ? s.reads.inRound : s.reads.waiting).push({ to: from, token: context });',
     why: 'a read is answered with the commit index of a round that began before it',
+    world: manyReads,
   },
   {
     name: 'read-on-a-fresh-leader',
@@ -290,6 +309,7 @@ const membership = [
     find: 'if (s.pendingConfIndex > s.log.applied) {',
     replace: 'if (s.pendingConfIndex < 0) {',
     why: 'a change is proposed while another one is on its way (dragonboat raft.go)',
+    world: long,
   },
   {
     name: 'snapshot-without-configuration',
@@ -312,6 +332,7 @@ const membership = [
     replace:
       '    const old = (member?.founders ?? []).findIndex((f) => f.name === this.#identity.name);\n    if (member !== undefined && old >= 0) this.#enrol({ ...this.#identity, uid: member.uid, memberId: old + 1, founders: member.founders });\n    else if (member !== undefined) this.#approach(member);\n',
     why: 'a member whose disk is gone comes back under its old id with an empty log',
+    world: long,
   },
 ];
 
