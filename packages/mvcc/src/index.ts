@@ -112,6 +112,7 @@ export { crc32c } from './files/crc32c.js';
 export type { BackgroundFiles } from './files/background-files.js';
 export { writeFileAtomically, type FileSystem } from './files/file-system.js';
 export { nodeBackgroundFiles, nodeFileSystem } from './files/node-files.js';
+export { storageError } from './files/storage-error.js';
 export { options } from './kv/arguments.js';
 export { callControl, signalOf } from './kv/call-control.js';
 export { defaultLimits, type MvccLimits } from './limits.js';

@@ -1,6 +1,7 @@
 import { CoterieError } from '@coterie/errors';
 import {
   openLevelStore,
+  storageError,
   Wal,
   writeFileAtomically,
   type BackgroundFiles,
@@ -54,7 +55,7 @@ export class PortStorage implements PeerStorage {
     const { dir, files, lock } = this.#ports;
     if (!files.exists(dir)) return undefined;
     lock?.check(dir);
-    if (files.exists(this.#path('IDENTITY'))) return decodeIdentity(files.readFile(this.#path('IDENTITY')));
+    if (files.exists(this.#path('IDENTITY'))) return this.#readIdentity();
     // Without an identity nothing here is ours, unless it was lost: then what stands here must not be taken for an
     // empty directory.
     if (this.#logs().length > 0 || files.exists(this.#path('store'))) {
@@ -122,7 +123,7 @@ export class PortStorage implements PeerStorage {
   #isMember(identity: Identity): boolean {
     const { files } = this.#ports;
     if (!files.exists(this.#path('IDENTITY'))) return false;
-    const said = decodeIdentity(files.readFile(this.#path('IDENTITY')));
+    const said = this.#readIdentity();
     return said.memberId === identity.memberId && said.log === identity.log;
   }
 
@@ -134,6 +135,15 @@ export class PortStorage implements PeerStorage {
   #empty(log: string): void {
     for (const name of this.#ports.files.readdir(this.#path(log)))
       this.#ports.files.unlink(`${this.#path(log)}/${name}`);
+  }
+
+  #readIdentity(): Identity {
+    const path = this.#path('IDENTITY');
+    try {
+      return decodeIdentity(this.#ports.files.readFile(path));
+    } catch (error) {
+      throw storageError(`cannot read ${path}`, error);
+    }
   }
 
   #path(name: string): string {

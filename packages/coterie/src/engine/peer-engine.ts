@@ -89,7 +89,7 @@ export class PeerEngine implements Engine {
     await this.#transport.listen({
       onMessages: (messages) => this.#replica?.node.receive(messages),
       onForwarded: (bytes) => this.#replica?.node.receiveForwarded(bytes),
-      onControl: (link, bytes) => (this.#admission ?? this.#enrolment)?.onControl(link, bytes),
+      onControl: (link, bytes) => this.#guard(() => (this.#admission ?? this.#enrolment)?.onControl(link, bytes)),
       onSnapshot: (from, meta) =>
         this.#replica?.node.receiveSnapshot(from, meta) ?? Promise.reject(new Error('not a member yet')),
       onUnreachable: (member, reason) => this.#replica?.node.unreachable(member, reason),
@@ -384,7 +384,7 @@ export class PeerEngine implements Engine {
 
   // --------------------------------------------------------------------------------------------------------------- end
 
-  /** Nothing of ours may throw out of a timer into the application. */
+  /** Nothing of ours may throw out of a timer or a received message into the application: it stops this peer. */
   #guard(work: () => void): void {
     if (this.#error !== undefined) return;
     try {

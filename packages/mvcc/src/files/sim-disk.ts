@@ -1,11 +1,9 @@
 import type { Random } from '@coterie/raft';
 import type { BackgroundFiles, FileDone, FileResult } from './background-files.js';
 import type { FileHandle, FileSystem, OpenMode } from './file-system.js';
-import { happens, type SimInode } from './sim-inode.js';
+import { happens, sectorBytes, type SimInode } from './sim-inode.js';
 import { SimNames, systemError } from './sim-names.js';
-
-/** What a simulated disk is asked to do. */
-export type DiskOperation = keyof FileSystem;
+import { flipSomeBit, type DiskOperation, type DiskSaboteur, type DiskStrike } from './sim-strike.js';
 
 /** Chances from 0 to 1, drawn at each operation; all default to 0. */
 export interface DiskFaults {
@@ -39,12 +37,17 @@ export interface DiskCounters {
   scriptedErrors: number;
   noSpace: number;
   bitFlips: number;
+  misdirectedWrites: number;
+  shortReads: number;
 }
 
 /** What every call throws once the process was stopped in the middle of one: nothing may catch it and go on. */
 export class SimulatedStop extends Error {
   override readonly name = 'SimulatedStop';
 }
+
+/** What a strike does to a read or a write that goes on. */
+type Twist = Exclude<DiskStrike['kind'], 'stop' | 'error'>;
 
 interface OpenFile {
   readonly node: SimInode;
@@ -72,11 +75,15 @@ export class SimDisk {
     scriptedErrors: 0,
     noSpace: 0,
     bitFlips: 0,
+    misdirectedWrites: 0,
+    shortReads: 0,
   };
   /** @see SimDiskOptions.capacityBytes */
   capacityBytes: number;
   /** Chances of faults from now on. */
   faults: DiskFaults;
+  /** @see DiskSaboteur */
+  saboteur: DiskSaboteur | undefined;
   readonly files: FileSystem;
   readonly background: BackgroundFiles;
 
@@ -134,15 +141,32 @@ export class SimDisk {
   }
 
   /**
-   * Damages one bit of a file at rest; a random one when none is named.
+   * Damages one bit of a file at rest; left out, a random one of what is not zeros, where there is such.
    * @returns the bit, counted from the start of the file
    */
   flipBit(path: string, bit?: number): number {
     const node = this.#names.file(path, 'flipBit');
-    const flipped = bit ?? this.#random.nextInt(node.size * 8);
+    const flipped = bit ?? flipSomeBit(contentOf(node), this.#random) ?? 0;
     node.flipBit(flipped);
     this.counters.bitFlips++;
     return flipped;
+  }
+
+  /** Every file that processes see. */
+  get paths(): readonly string[] {
+    return [...this.#names.files()].map(({ path }) => path);
+  }
+
+  /** What processes see in a file, without any of the faults of reading it. */
+  contentOf(path: string): Uint8Array {
+    return contentOf(this.#names.file(path, 'open'));
+  }
+
+  /** Bytes of all files. */
+  get usedBytes(): number {
+    let used = 0;
+    for (const { node } of this.#names.files()) used += node.size;
+    return used;
   }
 
   #forgetProcess(): void {
@@ -156,8 +180,8 @@ export class SimDisk {
     this.#scripted.clear();
   }
 
-  /** Wraps every operation: the process may die at it, a scripted fault may strike. */
-  #run<T>(operation: DiskOperation, what: string, act: () => T, half: () => void = () => undefined): T {
+  /** Wraps every operation: the process may die at it, a fault may strike. */
+  #run<T>(operation: DiskOperation, what: string, act: (twist?: Twist) => T, half: () => void = () => undefined): T {
     if (this.#stopped) throw new SimulatedStop(`${operation}: the process was stopped`);
     if (++this.counters.calls >= this.#stopAtCall) {
       this.#stopped = true;
@@ -166,8 +190,19 @@ export class SimDisk {
       if (when === 2) act();
       throw new SimulatedStop(`${operation} '${what}': stopped at call ${this.counters.calls}`);
     }
-    const code = this.#scripted.get(operation)?.shift();
-    if (code === undefined) return act();
+    const code = this.#scripted.size === 0 ? undefined : this.#scripted.get(operation)?.shift();
+    if (code !== undefined) return this.#failAt(code, operation, what, half);
+    const strike = this.saboteur?.(operation, what);
+    if (strike === undefined) return act();
+    if (strike.kind === 'error') return this.#failAt(strike.code, operation, what, half);
+    if (strike.kind !== 'stop') return act(strike.kind);
+    if (strike.when === 'middle') half();
+    if (strike.when === 'after') act();
+    strike.struck();
+    throw new SimulatedStop(`${operation} '${what}': the process died ${strike.when} it`);
+  }
+
+  #failAt(code: string, operation: DiskOperation, what: string, half: () => void): never {
     this.counters.scriptedErrors++;
     half();
     throw systemError(code, operation, what);
@@ -188,9 +223,14 @@ export class SimDisk {
   #write(file: FileHandle, bytes: Uint8Array, position: number): void {
     const { node, path, writable } = this.#file(file, 'write');
     const part = (): void => node.write(bytes.subarray(0, this.#random.nextInt(bytes.length + 1)), position);
-    const whole = (): void => {
+    const whole = (twist?: Twist): void => {
       if (!writable) throw systemError('EBADF', 'write', path);
       this.#allocate(node, position + bytes.length, path);
+      if (twist === 'misdirect') {
+        this.counters.misdirectedWrites++;
+        node.write(bytes, this.#elsewhere(node, position));
+        return;
+      }
       if (happens(this.#random, this.faults.writeError)) {
         this.counters.writeErrors++;
         part();
@@ -199,6 +239,22 @@ export class SimDisk {
       node.write(bytes, position);
     };
     this.#run('write', path, whole, part);
+  }
+
+  /** Another place of the same alignment, in the file or right behind it. */
+  #elsewhere(node: SimInode, position: number): number {
+    const sectors = Math.ceil(node.size / sectorBytes) + 1;
+    const shift = 1 + this.#random.nextInt(Math.max(1, sectors - 1));
+    const sector = (Math.floor(position / sectorBytes) + shift) % (sectors + 1);
+    return sector * sectorBytes + (position % sectorBytes);
+  }
+
+  #read(node: SimInode, into: Uint8Array, position: number, twist: Twist | undefined): number {
+    const got = node.read(into, position);
+    if (twist === 'flip' && flipSomeBit(into.subarray(0, got), this.#random) !== undefined) this.counters.bitFlips++;
+    if (twist !== 'short' || got === 0) return got;
+    this.counters.shortReads++;
+    return this.#random.nextInt(got);
   }
 
   #sync(operation: 'datasync' | 'sync', file: FileHandle): void {
@@ -231,7 +287,7 @@ export class SimDisk {
       close: (file) => this.#run('close', this.#file(file, 'close').path, () => void this.#open.delete(file)),
       read: (file, into, position) => {
         const { node, path } = this.#file(file, 'read');
-        return this.#run('read', path, () => node.read(into, position));
+        return this.#run('read', path, (twist) => this.#read(node, into, position, twist));
       },
       write: (file, bytes, position) => this.#write(file, bytes, position),
       datasync: (file) => this.#sync('datasync', file),
@@ -245,11 +301,10 @@ export class SimDisk {
       },
       size: (file) => this.#file(file, 'size').node.size,
       readFile: (path) =>
-        this.#run('readFile', path, () => {
+        this.#run('readFile', path, (twist) => {
           const node = names.file(path, 'open');
           const content = new Uint8Array(node.size);
-          node.read(content, 0);
-          return content;
+          return content.subarray(0, this.#read(node, content, 0, twist));
         }),
       rename: (from, to) => this.#run('rename', from, () => names.rename(from, to)),
       unlink: (path) => this.#run('unlink', path, () => names.unlink(path)),
@@ -313,4 +368,10 @@ export class SimDisk {
       syncDirectory: (path, done) => this.#start('syncDirectory', 0, () => files.syncDirectory(path), plain(done)),
     };
   }
+}
+
+function contentOf(node: SimInode): Uint8Array {
+  const content = new Uint8Array(node.size);
+  node.read(content, 0);
+  return content;
 }

@@ -1,3 +1,4 @@
+import { CoterieError } from '@coterie/errors';
 import type { OrderedSnapshot, OrderedStore } from './ordered-store.js';
 import { decodeRecord } from './record-codec.js';
 import { storedEnd, storedKey, userKey } from './stored-keys.js';
@@ -20,13 +21,18 @@ export class DiskImage {
   readonly #store: OrderedStore;
   readonly #snapshot: OrderedSnapshot;
   readonly #freed: () => void;
+  readonly #damaged: (error: Error) => void;
   #holders = 1;
 
-  /** @param freed called when nobody holds the image any more */
-  constructor(store: OrderedStore, freed: () => void) {
+  /**
+   * @param freed called when nobody holds the image any more
+   * @param damaged told of damage that a read has found, beside whoever reads
+   */
+  constructor(store: OrderedStore, freed: () => void, damaged: (error: Error) => void) {
     this.#store = store;
     this.#snapshot = store.snapshot();
     this.#freed = freed;
+    this.#damaged = damaged;
   }
 
   hold(): void {
@@ -41,8 +47,13 @@ export class DiskImage {
 
   /** @throws CoterieError ERR_CORRUPT, ERR_STORAGE */
   getSync(key: BinaryKey): KeyRecord | undefined {
-    const bytes = this.#store.getSync(storedKey(key), this.#snapshot);
-    return bytes === undefined ? undefined : decodeRecord(key, bytes);
+    try {
+      const bytes = this.#store.getSync(storedKey(key), this.#snapshot);
+      return bytes === undefined ? undefined : decodeRecord(key, bytes);
+    } catch (error) {
+      this.#report(error);
+      throw error;
+    }
   }
 
   getMany(
@@ -52,12 +63,11 @@ export class DiskImage {
     this.hold();
     this.#store.getMany(keys.map(storedKey), this.#snapshot, (fault, values) => {
       this.release();
-      if (fault !== undefined) done(fault, []);
-      else
-        answer(
-          () => values.map((bytes, at) => (bytes === undefined ? bytes : decodeRecord(keys[at] as BinaryKey, bytes))),
-          done,
-        );
+      this.#answer(
+        fault,
+        () => values.map((bytes, at) => (bytes === undefined ? bytes : decodeRecord(keys[at] as BinaryKey, bytes))),
+        done,
+      );
     });
   }
 
@@ -74,8 +84,7 @@ export class DiskImage {
     return {
       next: (done) => {
         cursor.next((fault, page) => {
-          if (fault !== undefined) done(fault, []);
-          else answer(() => page.map(([stored, bytes]) => decodeEntry(stored, bytes)), done);
+          this.#answer(fault, () => page.map(([stored, bytes]) => decodeEntry(stored, bytes)), done);
         });
       },
       close: () => {
@@ -86,21 +95,31 @@ export class DiskImage {
       },
     };
   }
+
+  /** Damage found while decoding is an answer like any other fault: nothing is thrown into the caller of a callback. */
+  #answer<T>(
+    fault: Error | undefined,
+    decode: () => readonly T[],
+    done: (error: Error | undefined, items: readonly T[]) => void,
+  ): void {
+    let items: readonly T[];
+    try {
+      if (fault !== undefined) throw fault;
+      items = decode();
+    } catch (error) {
+      this.#report(error);
+      done(error as Error, []);
+      return;
+    }
+    done(undefined, items);
+  }
+
+  #report(error: unknown): void {
+    if (error instanceof CoterieError && error.code === 'ERR_CORRUPT') this.#damaged(error);
+  }
 }
 
 function decodeEntry(stored: string, bytes: Uint8Array): KeyedRecord {
   const key = userKey(stored);
   return { key, record: decodeRecord(key, bytes) };
-}
-
-/** Damage found while decoding is an answer like any other fault: nothing is thrown into the caller of a callback. */
-function answer<T>(decode: () => readonly T[], done: (error: Error | undefined, items: readonly T[]) => void): void {
-  let items: readonly T[];
-  try {
-    items = decode();
-  } catch (error) {
-    done(error as Error, []);
-    return;
-  }
-  done(undefined, items);
 }

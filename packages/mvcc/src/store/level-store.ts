@@ -1,6 +1,7 @@
 import type { SnapshotMeta, SnapshotSink, SnapshotSource } from '@coterie/raft';
 import { CoterieError, invariant } from '@coterie/errors';
 import type { BackgroundFiles } from '../files/background-files.js';
+import { storageError } from '../files/storage-error.js';
 import { completion, nextTurn, type Defer } from './completion.js';
 import { contentHash, type ContentHash } from './content-hash.js';
 import type { OrderedStores } from './ordered-store.js';
@@ -219,7 +220,11 @@ export class LevelStore implements Store {
       meta,
       received: sink.meta,
     });
-    this.#parts.directory.makeCurrent(number);
+    try {
+      this.#parts.directory.makeCurrent(number);
+    } catch (error) {
+      throw storageError('cannot make the received snapshot current', error);
+    }
     this.#receiving = undefined;
     const old = this.#body;
     const oldNumber = this.#number;
@@ -229,7 +234,7 @@ export class LevelStore implements Store {
       .retire()
       .then(() => this.#remove(oldNumber))
       .catch((error: unknown) => {
-        this.#failed(error as Error);
+        this.#failed(storageError('cannot remove the former store', error));
       })
       .finally(() => this.#retiring.delete(old));
     this.#retiring.set(old, gone);

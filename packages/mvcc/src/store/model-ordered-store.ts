@@ -1,5 +1,8 @@
 import { CoterieError, invariant } from '@coterie/errors';
+import type { Random } from '@coterie/raft';
 import { EmptyBTree } from 'sorted-btree';
+import { SimulatedStop } from '../files/sim-disk.js';
+import { ModelFaults, type OrderedSaboteur } from './model-faults.js';
 import type {
   OrderedBatch,
   OrderedCursor,
@@ -39,13 +42,14 @@ class ModelContents {
     return batch;
   }
 
-  sync(batch: WrittenBatch): void {
+  sync(batch: WrittenBatch): WrittenBatch {
     batch.durable = true;
     if (this.#batches.every(({ durable }) => durable)) {
       // The trees are equal now, and sharing one costs nothing.
       this.#base = this.tree.clone();
       this.#batches = [];
     }
+    return batch;
   }
 
   flipBit(key: string, bit: number): boolean {
@@ -87,33 +91,52 @@ function change(tree: Tree, changes: readonly Change[]): void {
  */
 export class ModelOrderedStores implements OrderedStores {
   readonly #complete: Complete;
+  readonly #faults: ModelFaults;
   readonly #contents = new Map<string, ModelContents>();
   readonly #open = new Set<ModelOrderedStore>();
 
-  constructor(complete: Complete) {
+  /** @param random where a sabotaged read is wrong; left out, at its front */
+  constructor(complete: Complete, random: Random = { nextInt: () => 0 }) {
     this.#complete = complete;
+    this.#faults = new ModelFaults(random);
   }
 
-  open(directory: string): Promise<OrderedStore> {
+  /** @see OrderedSaboteur */
+  set saboteur(saboteur: OrderedSaboteur | undefined) {
+    this.#faults.saboteur = saboteur;
+  }
+
+  async open(directory: string): Promise<OrderedStore> {
+    return this.#faults.run('open', () => this.#openStore(directory));
+  }
+
+  async destroy(directory: string): Promise<void> {
+    this.#faults.run('destroy', () => {
+      for (const [path, { inUse }] of this.#contents) {
+        if (path !== directory && !path.startsWith(`${directory}/`)) continue;
+        invariant(!inUse, 'a store is closed before it is removed', { path });
+        this.#contents.delete(path);
+      }
+    });
+  }
+
+  #openStore(directory: string): OrderedStore {
     const contents = this.#contents.get(directory) ?? new ModelContents();
     if (contents.inUse) {
-      const message = `the store in ${directory} is open already`;
-      return Promise.reject(new CoterieError('ERR_DATA_DIR_IN_USE', { message }));
+      throw new CoterieError('ERR_DATA_DIR_IN_USE', { message: `the store in ${directory} is open already` });
     }
     this.#contents.set(directory, contents);
     contents.inUse = true;
-    const store = new ModelOrderedStore(contents, this.#complete, () => this.#open.delete(store));
+    const store = new ModelOrderedStore(contents, this.#faults, this.#complete, () => this.#open.delete(store));
     this.#open.add(store);
-    return Promise.resolve(store);
+    return store;
   }
 
-  destroy(directory: string): Promise<void> {
-    for (const [path, { inUse }] of this.#contents) {
-      if (path !== directory && !path.startsWith(`${directory}/`)) continue;
-      invariant(!inUse, 'a store is closed before it is removed', { path });
-      this.#contents.delete(path);
+  /** Every record of every store: its directory and its key. */
+  *records(): Generator<{ readonly directory: string; readonly key: string }> {
+    for (const [directory, { tree }] of this.#contents) {
+      for (const key of tree.keys() as Iterable<string>) yield { directory, key };
     }
-    return Promise.resolve();
   }
 
   /** Power is lost: open stores never answer again. @param survives drawn for each batch that was not synced */
@@ -144,14 +167,18 @@ class ModelSnapshot implements OrderedSnapshot {
 
 class ModelOrderedStore implements OrderedStore {
   readonly #contents: ModelContents;
+  readonly #faults: ModelFaults;
   readonly #schedule: Complete;
   readonly #gone: () => void;
   /** Writes that were given and have had no effect yet. */
   readonly #underWay = new Set<readonly Change[]>();
   #state: 'open' | 'closed' | 'dead' = 'open';
+  /** After a write that failed LevelDB refuses every later one: what its log holds is not known any more. */
+  #broken: Error | undefined;
 
-  constructor(contents: ModelContents, schedule: Complete, gone: () => void) {
+  constructor(contents: ModelContents, faults: ModelFaults, schedule: Complete, gone: () => void) {
     this.#contents = contents;
+    this.#faults = faults;
     this.#schedule = schedule;
     this.#gone = gone;
   }
@@ -163,7 +190,7 @@ class ModelOrderedStore implements OrderedStore {
 
   getSync(key: string, snapshot: OrderedSnapshot | undefined): Uint8Array | undefined {
     this.#check();
-    return read(this.#tree(snapshot), key);
+    return this.#faults.shown([read(this.#tree(snapshot), key)])[0];
   }
 
   getMany(
@@ -174,12 +201,16 @@ class ModelOrderedStore implements OrderedStore {
     // As LevelDB does: without a snapshot the contents at the time of the call.
     const tree = this.#state === 'open' ? this.#tree(snapshot).clone() : undefined;
     this.#later((fault) => {
-      if (fault !== undefined || tree === undefined) done(fault ?? closedError(), []);
-      else
-        done(
-          undefined,
-          keys.map((key) => read(tree, key)),
-        );
+      if (fault !== undefined || tree === undefined) {
+        done(fault ?? closedError(), []);
+        return;
+      }
+      this.#read(
+        () => this.#faults.shown(keys.map((key) => read(tree, key))),
+        (error, values) => {
+          done(error, values ?? []);
+        },
+      );
     });
   }
 
@@ -193,11 +224,15 @@ class ModelOrderedStore implements OrderedStore {
             done(fault ?? closedError(), []);
             return;
           }
-          const page = pageOf(tree, { ...range, start, end });
-          const last = page.at(-1);
-          if (last !== undefined && range.reverse) end = last[0];
-          else if (last !== undefined) start = `${last[0]}\0`;
-          done(undefined, page);
+          this.#read(
+            () => this.#shownPage(pageOf(tree, { ...range, start, end })),
+            (error, page = []) => {
+              const last = page.at(-1);
+              if (last !== undefined && range.reverse) end = last[0];
+              else if (last !== undefined) start = `${last[0]}\0`;
+              done(error, page);
+            },
+          );
         });
       },
       close: () => undefined,
@@ -267,14 +302,52 @@ class ModelOrderedStore implements OrderedStore {
     this.#underWay.add(changes);
     this.#schedule(() => {
       if (this.#state === 'dead') return;
+      const batch = this.#attempt('write', done, () => {
+        this.#underWay.delete(changes);
+        return this.#contents.write(changes);
+      });
       this.#underWay.delete(changes);
-      const batch = this.#contents.write(changes);
+      if (batch === undefined) return;
       this.#schedule(() => {
         if (this.#state === 'dead') return;
-        if (sync) this.#contents.sync(batch);
-        done(undefined);
+        const synced = !sync || this.#attempt('sync', done, () => this.#contents.sync(batch));
+        if (synced !== undefined) done(undefined);
       });
     });
+  }
+
+  /** A step of a write. @returns undefined after it failed, which `done` was told, or the process died */
+  #attempt<T extends object>(
+    step: 'write' | 'sync',
+    done: (error: Error | undefined) => void,
+    act: () => T,
+  ): T | undefined {
+    try {
+      if (this.#broken !== undefined) throw this.#broken;
+      return this.#faults.run(step, act);
+    } catch (error) {
+      if (error instanceof SimulatedStop) return undefined;
+      this.#broken = error as Error;
+      done(this.#broken);
+      return undefined;
+    }
+  }
+
+  #read<T>(find: () => T, done: (error: Error | undefined, found?: T) => void): void {
+    let found: T;
+    try {
+      found = find();
+    } catch (error) {
+      if (!(error instanceof SimulatedStop)) done(error as Error);
+      return;
+    }
+    done(undefined, found);
+  }
+
+  #shownPage(page: OrderedEntry[]): readonly OrderedEntry[] {
+    if (!this.#faults.active) return page;
+    const values = this.#faults.shown(page.map(([, value]) => value));
+    return page.map(([key], at) => [key, values[at] as Uint8Array]);
   }
 
   #later(done: (fault: Error | undefined) => void): void {

@@ -259,10 +259,18 @@ export class StoreBody {
 
   #newImage(): DiskImage {
     this.#images++;
-    return new DiskImage(this.#store, () => {
-      this.#images--;
-      this.#checkDrained();
-    });
+    return new DiskImage(
+      this.#store,
+      () => {
+        this.#images--;
+        this.#checkDrained();
+      },
+      // Whoever reads gets the error too. But a member that holds a damaged state must not go on, and least of all
+      // lead: it could neither serve that record nor send its state to anybody who needs it.
+      (error) => {
+        this.#fail(error);
+      },
+    );
   }
 
   #checkDrained(): void {

@@ -13,14 +13,9 @@
  * disk.crash(); // neither the bytes nor the name were synced
  * ```
  */
-export {
-  SimDisk,
-  SimulatedStop,
-  type DiskCounters,
-  type DiskFaults,
-  type DiskOperation,
-  type SimDiskOptions,
-} from '../files/sim-disk.js';
+export { SimDisk, SimulatedStop, type DiskCounters, type DiskFaults, type SimDiskOptions } from '../files/sim-disk.js';
+export type { DiskOperation, DiskSaboteur, DiskStrike } from '../files/sim-strike.js';
+export type { OrderedOperation, OrderedSaboteur } from '../store/model-faults.js';
 export { ModelOrderedStores, type Complete } from '../store/model-ordered-store.js';
 export { kvSuite, type KvUnderTest, type Register, type Suite } from './kv-suite.js';
 export { ModelEngine, type ModelEngineOptions } from './model-engine.js';

@@ -1,6 +1,6 @@
 import { CoterieError } from '@coterie/errors';
 import type { LoadedLog } from '@coterie/raft';
-import type { FileSystem } from '../files/file-system.js';
+import { readWholeFile, type FileSystem } from '../files/file-system.js';
 import { nextSegmentName, recordTypes, segmentName, sequenceOf } from './format.js';
 import { entryIndexAt } from './payloads.js';
 import { ReplayedLog } from './replayed-log.js';
@@ -89,7 +89,8 @@ class Loader {
 
   read(sequence: number, last: boolean): void {
     const path = `${this.#options.dir}/${segmentName(sequence)}`;
-    const bytes = this.#options.fs.readFile(path);
+    // A segment that seems to end too early would look like a log that ends there.
+    const bytes = readWholeFile(this.#options.fs, path);
     const content = readSegment({ path, sequence, bytes, last });
     const before = this.#last;
     if (before !== undefined) {

@@ -119,3 +119,35 @@ test('a store behind the start of the log is refused', async () => {
   const store = await world.open(tinyLimits, index);
   expect(store.recovered().appliedIndex).toBe(index);
 });
+
+test('whoever comes upon damage in a record or in the history stops the member, and gets the error too', async () => {
+  const { world, writer } = await prepare();
+  const flipRecord = (): unknown => world.ordered.flipBit('/data/store-1/kv', 'kkey-3', 100);
+  const [first] = historyFiles(world);
+  const flipHistory = (): unknown => world.disk.flipBit(`/data/store-1/${first ?? ''}`, 300);
+  const ways: readonly (readonly [() => unknown, () => Promise<unknown>])[] = [
+    [flipRecord, () => writer.store.get('key-3')],
+    [flipRecord, () => writer.store.openSnapshot()],
+    [flipRecord, () => writer.store.contentHash()],
+    [flipHistory, () => writer.store.openSnapshot()],
+    [
+      flipHistory,
+      () =>
+        new Promise((resolve, reject) => {
+          writer.store.changes(2, 100, (error) => {
+            if (error === undefined) resolve(undefined);
+            else reject(error);
+          });
+        }),
+    ],
+  ];
+  for (const [flip, read] of ways) {
+    flip();
+    writer.adopt(await world.open());
+    writer.failures = [];
+    await expect(world.schedule.until(read())).rejects.toMatchObject(corrupt);
+    expect(writer.failures).toMatchObject([corrupt]);
+    await world.schedule.until(writer.store.close());
+    flip();
+  }
+});

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Entry } from '@coterie/raft';
+import { SimDisk } from '../../src/files/sim-disk.js';
 import { nodeFileSystem as fs } from '../../src/files/node-files.js';
 import { headerBytes, lengthAt, recordBytes, segmentName, viewOf } from '../../src/wal/format.js';
+import { seededRandom } from '../files/virtual-time.js';
 import { entries, entry, hardState, LogUnderTest, type LogOptions } from './log-under-test.js';
 
 let base: string;
@@ -275,4 +277,17 @@ describe('a log that is damaged', () => {
       expect.objectContaining({ code: 'ERR_STORAGE', message: expect.stringContaining('99') as string }),
     );
   });
+});
+
+it('a segment that seems to end too early is an error of the disk, never the end of the log', () => {
+  const disk = new SimDisk({ random: seededRandom(3), schedule: () => undefined });
+  const log = new LogUnderTest(disk.files, '/log');
+  for (let index = 1; index <= 20; index++) log.write({ entries: [entry(index, 1, 100)] });
+  for (let i = 0; i < 20; i++) {
+    disk.saboteur = (operation) =>
+      operation.startsWith('read') && operation !== 'readdir' ? { kind: 'short' } : undefined;
+    expect(() => new LogUnderTest(disk.files, '/log')).toThrow(expect.objectContaining({ code: 'ERR_STORAGE' }));
+    disk.saboteur = undefined;
+    expect(new LogUnderTest(disk.files, '/log').loaded.entries).toHaveLength(20);
+  }
 });

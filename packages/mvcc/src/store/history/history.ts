@@ -97,7 +97,9 @@ export class History {
       const offset = hint?.ordinal === segment.ordinal ? hint.offset : 0;
       return await this.#readSegment(segment, offset, from, maxBytes);
     } catch (error) {
-      throw storageError('cannot read the history', error);
+      const shown = storageError('cannot read the history', error);
+      if (shown instanceof CoterieError && shown.code === 'ERR_CORRUPT') this.#failed(shown);
+      throw shown;
     } finally {
       release();
     }
