@@ -73,8 +73,9 @@ function chooseCore(world: SimWorld, random: SeededRandom): ReadonlySet<string> 
   const everybody = new Set(world.names);
   const candidates = world.confChanges === 0 ? world.names : settledNames(world);
   const quorum = Math.floor(world.names.length / 2) + 1;
-  const enrolled = world.names.every((name) => world.enrolled.has(name));
-  if (!enrolled || candidates.length < quorum) return everybody;
+  // A damaged disk is replaced now, and whoever had it begins anew.
+  const whole = world.names.every((name) => world.enrolled.has(name) && !world.machines.get(name)!.damaged);
+  if (!whole || candidates.length < quorum) return everybody;
   const rest = [...candidates];
   const core = new Set<string>();
   const size = random.chance(0.7) ? quorum : quorum + random.nextInt(rest.length - quorum + 1);

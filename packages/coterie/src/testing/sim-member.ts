@@ -4,6 +4,7 @@ import type { Logger } from '../options.js';
 import type { MemoryNetwork, RaftEvent } from '@coterie/raft';
 import type { ProcessTime, SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import type { SafetyChecks } from './checks/safety-checks.js';
+import { failingTransport } from './sim-failpoints.js';
 import { simStorage, type SimMachine } from './sim-storage.js';
 import type { SimParameters } from './sim-swarm.js';
 import { SimTransport } from './sim-transport.js';
@@ -36,6 +37,7 @@ export class SimMember {
   ) {
     this.name = name;
     this.machine = machine;
+    machine.booted();
     const dead = (): boolean => this.#dead;
     const process = (this.process = world.time.process(dead));
     const { clock, turns } = process;
@@ -52,7 +54,8 @@ export class SimMember {
     this.#abandonDisks = () => {
       disks.abandon();
     };
-    this.transport = new SimTransport(checks.watchTransport(this, world.network.transport()), process);
+    const links = checks.watchTransport(this, world.network.transport());
+    this.transport = new SimTransport(failingTransport(links, machine.pass), process);
     this.engine = new PeerEngine({
       name,
       clusterId: 'sim',
@@ -74,7 +77,10 @@ export class SimMember {
       closeTimeoutMs: 5000,
       logger: silent,
       observer: (event) => {
-        if (!this.#dead) world.onEvent(this, event);
+        if (this.#dead) return;
+        machine.pass(`raft.${event.type}`, () => {
+          if (!this.#dead) world.onEvent(this, event);
+        });
       },
     });
   }

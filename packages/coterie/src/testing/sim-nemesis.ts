@@ -1,7 +1,10 @@
 import { SeededRandom } from '@coterie/raft/testing';
 import { ClockFaults } from './faults/clock-faults.js';
 import { CrashFaults } from './faults/crash-faults.js';
+import { DiskDamageFaults } from './faults/disk-damage.js';
+import { DiskErrorFaults } from './faults/disk-errors.js';
 import { DiskFaultFamily } from './faults/disk-faults.js';
+import { FailpointFaults } from './faults/failpoint-faults.js';
 import type { FaultFamily, MakeFamily } from './faults/fault-family.js';
 import { GarbageFaults } from './faults/garbage-faults.js';
 import { MembershipFaults } from './faults/membership-faults.js';
@@ -15,6 +18,9 @@ const families: readonly MakeFamily[] = [
   (world, random, untilMs) => new ClockFaults(world, random, untilMs),
   (world, random, untilMs) => new GarbageFaults(world, random, untilMs),
   (world, random, untilMs) => new MembershipFaults(world, random, untilMs),
+  (world, random, untilMs) => new FailpointFaults(world, random, untilMs),
+  (world, random, untilMs) => new DiskErrorFaults(world, random, untilMs),
+  (world, random, untilMs) => new DiskDamageFaults(world, random, untilMs),
   // Last: it starts everybody again when the others have healed what is theirs.
   (world, random, untilMs) => new CrashFaults(world, random, untilMs),
 ];

@@ -1,10 +1,13 @@
-import { InlineWalRunner, type WalRunner } from '@coterie/mvcc';
+import { CoterieError, InvariantError } from '@coterie/errors';
+import { InlineWalRunner, type Store, type WalRunner } from '@coterie/mvcc';
 import { ModelOrderedStores, SimDisk, SimulatedStop } from '@coterie/mvcc/testing';
 
 import type { ProcessTime, SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import type { Identity } from '../data-dir/identity.js';
 import { PortStorage, type StoragePorts } from '../data-dir/port-storage.js';
 import type { MemberLog, PeerStorage } from '../data-dir/storage.js';
+import { diskPoint, Sabotage } from './sabotage.js';
+import { failingLog, failingStore, type Pass } from './sim-failpoints.js';
 
 /** How long the parts of a commit take on a healthy disk, in ms. */
 const diskMs = { write: 0.05, sync: 0.4, maintain: 1, background: 0.3 } as const;
@@ -21,6 +24,17 @@ export class SimMachine {
   storeSlowness = 1;
   /** Counts the disks this machine has had. */
   incarnation = 0;
+  /** Faults that wait for their moment; they stay over restarts and new disks. */
+  readonly sabotage = new Sabotage(() => this.#wire());
+  /** What the disk holds is not what was written, so that a process may refuse it with ERR_CORRUPT. */
+  damaged = false;
+  /** An operation of this process has failed, or was answered wrongly: it may stop with such an error. */
+  readonly excuses = { storage: false, corrupt: false };
+  /**
+   * Syncs of the log that are still to come before a reader can find a damage: until later records tell of it, what a
+   * misdirected write left out looks like the end of the log.
+   */
+  untraceable = 0;
   #lostBefore = 0;
 
   constructor(time: VirtualTime, random: SeededRandom) {
@@ -34,14 +48,51 @@ export class SimMachine {
     return this.#lostBefore + this.disk.counters.lostSectors;
   }
 
+  /** A process begins. */
+  booted(): void {
+    this.excuses.storage = this.disk.capacityBytes !== Infinity;
+    this.excuses.corrupt = false;
+  }
+
+  /** Whether a fault of its disks explains that a process stopped with this error; never a broken invariant. */
+  explains(error: Error): boolean {
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+      if (cause instanceof InvariantError) return false;
+    }
+    const code = error instanceof CoterieError ? error.code : undefined;
+    if (code === 'ERR_CORRUPT') return this.damaged || this.excuses.corrupt;
+    return this.excuses.storage && (code === 'ERR_STORAGE' || code === 'ERR_NO_SPACE');
+  }
+
+  /**
+   * A point between the parts of a process is reached; a plan may let the process die before or after it. What a dead
+   * process still does until its call stack ends has no effect: its disks, network and time are gone.
+   */
+  readonly pass: Pass = (point, act) => {
+    const strike = this.sabotage.idle ? undefined : this.sabotage.strike(point);
+    if (strike?.kind !== 'stop') return act();
+    if (strike.when === 'before') strike.struck();
+    const result = act();
+    if (strike.when !== 'before') strike.struck();
+    return result;
+  };
+
   /** The process dies, the page cache stays. */
   kill(): void {
+    if (this.untraceable > 0) {
+      this.wipe();
+      return;
+    }
     this.disk.kill();
     this.ordered.kill();
   }
 
   /** What was not synced is lost, in any combination. */
   losePower(): void {
+    if (this.untraceable > 0) {
+      this.wipe();
+      return;
+    }
     this.disk.crash();
     this.ordered.crash(() => this.random.chance(0.5));
   }
@@ -52,12 +103,29 @@ export class SimMachine {
     this.ordered.kill();
     this.#lostBefore = this.lostSectors;
     this.incarnation++;
+    this.damaged = false;
+    this.untraceable = 0;
     this.disk = this.#newDisk();
     this.ordered = this.#newOrdered();
+    this.#wire();
   }
 
   latency(step: keyof typeof diskMs): number {
     return diskMs[step] * (step === 'background' ? this.storeSlowness : this.slowness) * (0.5 + this.random.next());
+  }
+
+  #wire(): void {
+    const { sabotage } = this;
+    if (sabotage.idle && this.untraceable === 0) {
+      this.disk.saboteur = this.ordered.saboteur = undefined;
+      return;
+    }
+    this.disk.saboteur = (operation, path) => {
+      const point = diskPoint(operation, path);
+      if (point === 'wal.datasync' && this.untraceable > 0) this.untraceable--;
+      return sabotage.strike(point);
+    };
+    this.ordered.saboteur = (operation) => sabotage.strike(`kv.${operation}`);
   }
 
   #newDisk(): SimDisk {
@@ -69,7 +137,7 @@ export class SimMachine {
   }
 
   #newOrdered(): ModelOrderedStores {
-    return new ModelOrderedStores((fn) => this.time.schedule(this.latency('background'), fn));
+    return new ModelOrderedStores((fn) => this.time.schedule(this.latency('background'), fn), this.random);
   }
 }
 
@@ -110,6 +178,7 @@ export function simStorage(machine: SimMachine, process: Process): { readonly st
       segmentBytes: limits.segmentBytes,
       storeLimits: { ...limits, sliceRecords: 16, recentBytes: 4096 },
     },
+    machine,
     process,
   );
   return { storage, abandon: () => runners.forEach((runner) => runner.abandon()) };
@@ -137,20 +206,34 @@ function whileRunning(runner: InlineWalRunner, process: ProcessTime): WalRunner 
 }
 
 class WatchedStorage extends PortStorage {
+  readonly #machine: SimMachine;
   readonly #process: Process;
 
-  constructor(ports: StoragePorts, process: Process) {
+  constructor(ports: StoragePorts, machine: SimMachine, process: Process) {
     super(ports);
+    this.#machine = machine;
     this.#process = process;
   }
 
+  override saveIdentity(identity: Identity): void {
+    if (identity.memberId === undefined) super.saveIdentity(identity);
+    else this.#machine.pass('member.identity', () => super.saveIdentity(identity));
+  }
+
   override openLog(identity: Identity): MemberLog {
-    return this.#process.watchLog(super.openLog(identity), identity);
+    const { pass } = this.#machine;
+    const log = pass('log.open', () => super.openLog(identity));
+    return this.#process.watchLog(failingLog(log, pass), identity);
+  }
+
+  override openStore(minAppliedIndex: number): Promise<Store> {
+    const { pass } = this.#machine;
+    return pass('store.open', () => super.openStore(minAppliedIndex)).then((store) => failingStore(store, pass));
   }
 
   override async erase(): Promise<void> {
     this.#process.logErased();
-    await super.erase();
+    await this.#machine.pass('member.erase', () => super.erase());
   }
 }
 

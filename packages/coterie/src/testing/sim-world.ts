@@ -1,7 +1,9 @@
+import { CoterieError } from '@coterie/errors';
 import { MemoryNetwork, type RaftEvent } from '@coterie/raft';
 import { SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import { ChangeRecorder } from './checks/change-recorder.js';
 import { SafetyChecks } from './checks/safety-checks.js';
+import { FaultAtlas } from './fault-atlas.js';
 import { linkIds, SimMember } from './sim-member.js';
 import { SimMachine } from './sim-storage.js';
 import { SimCounts } from './sim-counts.js';
@@ -27,6 +29,10 @@ export class SimWorld {
   confChanges = 0;
   readonly #onBoot: ((member: SimMember) => void)[] = [];
   #confIndex = 0;
+  /** Which disks may be damaged or lost. */
+  readonly atlas = new FaultAtlas(this);
+  /** Takes care of a member that a fault of its disks has stopped. */
+  onDiskFailure: ((member: SimMember, error: Error) => void) | undefined;
   #hash = 0x811c9dc5;
 
   constructor(seed: number, parameters: SimParameters) {
@@ -100,7 +106,7 @@ export class SimWorld {
     this.recorder.attach(member);
     for (const fn of this.#onBoot) fn(member);
     member.engine.start().catch((error: unknown) => {
-      if (!member.dead) this.report(`${name} does not open: ${String(error)}`);
+      if (!member.dead) this.#stopped(member, error as Error, 'does not open');
     });
     return member;
   }
@@ -108,6 +114,7 @@ export class SimWorld {
   die(name: string, how: 'kill' | 'power' | 'wipe'): void {
     const member = this.running.get(name);
     if (member === undefined) return;
+    if (how === 'wipe') this.atlas.lose(member);
     this.running.delete(name);
     this.note(`${how} ${name}`);
     this.counts.add(how === 'kill' ? 'process killed' : how === 'power' ? 'power lost' : 'disk lost');
@@ -124,6 +131,14 @@ export class SimWorld {
     this.network.cut(this.links.get(from)!, this.links.get(to)!);
   }
 
+  /** A member refuses to go on: right where its disk gave it a reason, and wrong otherwise. */
+  #stopped(member: SimMember, error: Error, what: string): void {
+    const code = error instanceof CoterieError ? error.code : undefined;
+    this.note(`${member.name} ${what} ${code}`);
+    if (member.machine.explains(error)) this.onDiskFailure?.(member, error);
+    else this.report(`${member.name} ${what}: ${String(error)}`);
+  }
+
   #onEvent(member: SimMember, event: RaftEvent): void {
     this.note(event.type);
     this.note(member.name);
@@ -132,7 +147,7 @@ export class SimWorld {
       this.note(event.role);
       this.#mix(event.term);
     }
-    if (event.type === 'failed') this.report(`${member.name} stopped itself: ${event.error.message}`);
+    if (event.type === 'failed') this.#stopped(member, event.error, 'stopped itself');
     if (event.type === 'conf') this.#onConf(member, event.index);
     if (event.type === 'snapshot' && event.action === 'installed') this.counts.add('snapshot installed');
     this.checks.onEvent(member, event);

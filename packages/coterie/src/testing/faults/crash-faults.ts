@@ -92,28 +92,12 @@ export class CrashFaults implements FaultFamily {
     });
   }
 
-  /**
-   * A disk is lost for good. One at a time, and only while everybody else has what was acknowledged: a majority must
-   * keep it.
-   */
+  /** A disk is lost for good, of a member without whose disk the others can go on. */
   #wipe(): void {
-    const { alive, names } = this.#world;
-    // Of one or two disks each is needed for a majority.
-    if (names.length < 3 || alive.length < names.length) return;
-    const members = alive.map((member) => member.engine.replica?.node.status());
-    const settled = members.every(
-      (s) =>
-        s?.leader !== undefined &&
-        s.leader !== 0 &&
-        s.conf.voters.length === names.length &&
-        s.conf.learners.length === 0 &&
-        s.conf.votersOutgoing.length === 0 &&
-        // No change is on its way that would make the lost disk one of fewer.
-        s.applied === s.lastIndex,
-    );
-    const applied = new Set(members.map((s) => s?.applied));
-    if (!settled || applied.size > 1) return;
-    const { name } = this.#random.pick(alive);
+    const { alive, atlas } = this.#world;
+    const candidates = alive.filter((member) => atlas.mayLose(member));
+    if (candidates.length === 0) return;
+    const { name } = this.#random.pick(candidates);
     this.#world.die(name, 'wipe');
     this.#bootLater(name);
   }

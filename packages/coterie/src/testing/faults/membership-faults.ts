@@ -80,7 +80,7 @@ export class MembershipFaults implements FaultFamily {
     if (node === undefined) return;
     const status = node.status();
     // Nobody takes a member away while another one is lost: that may cost the majority.
-    if (this.#world.enrolled.size < this.#world.names.length) return;
+    if (this.#world.enrolled.size < this.#world.names.length || !this.#world.atlas.isUnharmed(status.conf)) return;
     // Two of them at least stay: a cluster of one has nobody to bring it back.
     if (status.conf.voters.length > 2 || status.conf.learners.length > 0) kind(node, status);
   }

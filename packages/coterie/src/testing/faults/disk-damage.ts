@@ -1,0 +1,152 @@
+import type { DiskStrike } from '@coterie/mvcc/testing';
+import type { NodeId } from '@coterie/raft';
+import type { SeededRandom } from '@coterie/raft/testing';
+import type { Plan } from '../sabotage.js';
+import type { SimMember } from '../sim-member.js';
+import type { SimMachine } from '../sim-storage.js';
+import type { SimWorld } from '../sim-world.js';
+import { DiskRepair } from './disk-repair.js';
+import { strikes, type FaultFamily } from './fault-family.js';
+
+/** Damage to files at rest: what it is called, and which files. */
+const files: readonly { readonly count: string; readonly of: (path: string) => boolean }[] = [
+  { count: 'bit flipped in log', of: (path) => path.endsWith('.wal') },
+  { count: 'bit flipped in history', of: (path) => path.endsWith('.history') },
+  { count: 'bit flipped in snapshot', of: (path) => path.endsWith('.export') },
+  { count: 'bit flipped in identity', of: (path) => path.endsWith('/IDENTITY') },
+];
+const inHead = 'bit flipped in hard state';
+const inStore = 'bit flipped in store';
+const misdirected = 'write misdirected';
+const misdirect: DiskStrike = { kind: 'misdirect' };
+
+/** A write that was to be misdirected and has not come by then is left alone. */
+const waitMs = 20_000;
+/** Syncs of the log after which the records behind a gap tell of it: one that covers it, one of what came later. */
+const traceSyncs = 2;
+
+/**
+ * Disks that hold something else than what was written, of so few members at once that the cluster must recover.
+ *
+ * Whoever reads the damage has to refuse it: a member that goes on with less than it acknowledged would vote against
+ * what it promised. The damaged disk is replaced then, or later when nobody has noticed.
+ */
+export class DiskDamageFaults implements FaultFamily {
+  readonly counts = [...files.map(({ count }) => count), inHead, inStore, misdirected, ...DiskRepair.counts];
+  readonly #world: SimWorld;
+  readonly #random: SeededRandom;
+  readonly #untilMs: number;
+  readonly #repair: DiskRepair;
+  readonly #waiting = new Map<Plan, { readonly machine: SimMachine; readonly id: NodeId | undefined }>();
+  #stopped = false;
+
+  constructor(world: SimWorld, random: SeededRandom, untilMs: number) {
+    this.#world = world;
+    this.#random = random;
+    this.#untilMs = untilMs;
+    this.#repair = new DiskRepair(world, random);
+    world.onDiskFailure = (member, error) => this.#repair.onFailure(member, error);
+  }
+
+  start(): void {
+    const random = this.#random;
+    const until = { ms: this.#untilMs, stopped: () => this.#stopped };
+    const everyMs = random.pick([0, 0, 8000, 20_000, 60_000]);
+    if (everyMs > 0) strikes(this.#world, random, until, everyMs, () => this.#strike());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const plan of this.#waiting.keys()) this.#callOff(plan);
+    this.#repair.finish();
+  }
+
+  #strike(): void {
+    const candidates = this.#world.alive.filter((member) => this.#world.atlas.mayLose(member));
+    if (candidates.length === 0) return;
+    const member = this.#random.pick(candidates);
+    const kind = this.#random.nextInt(files.length + 3);
+    if (kind < files.length) this.#flipInFile(member, files[kind]!);
+    else if (kind === files.length) this.#flipInHead(member);
+    else if (kind === files.length + 1) this.#flipInStore(member);
+    else this.#misdirectLater(member);
+  }
+
+  #flipInFile(member: SimMember, { count, of }: (typeof files)[number]): void {
+    const { disk } = member.machine;
+    const paths = disk.paths.filter(of);
+    if (paths.length === 0) return;
+    disk.flipBit(this.#random.pick(paths));
+    // An exported snapshot belongs to one transfer: its receiver refuses it, and nobody else reads it.
+    if (count.endsWith('snapshot')) this.#world.counts.add(count);
+    else this.#damage(member, count);
+  }
+
+  /** The head of a segment of the log repeats the hard state. */
+  #flipInHead(member: SimMember): void {
+    const { disk } = member.machine;
+    const path = disk.paths.findLast((one) => one.endsWith('.wal'));
+    if (path === undefined) return;
+    disk.flipBit(path, this.#random.nextInt(128 * 8));
+    this.#damage(member, inHead);
+  }
+
+  #flipInStore(member: SimMember): void {
+    const { ordered } = member.machine;
+    const records = [...ordered.records()];
+    if (records.length === 0) return;
+    const { directory, key } = this.#random.pick(records);
+    if (ordered.flipBit(directory, key, this.#random.nextInt(2 ** 16))) this.#damage(member, inStore);
+  }
+
+  #damage(member: SimMember, count: string): void {
+    const { name, machine } = member;
+    this.#world.counts.add(count);
+    this.#world.note(`${count} ${name}`);
+    machine.damaged = true;
+    this.#world.atlas.lose(member);
+    // Its disk will be another one, and that one another member's.
+    this.#world.confChanges++;
+    this.#inspectLater(name, machine);
+  }
+
+  #misdirectLater(member: SimMember): void {
+    const { machine } = member;
+    const { incarnation } = machine;
+    const plan: Plan = {
+      point: this.#random.pick(['wal.write', 'wal.write', 'history.write']),
+      skip: this.#random.pick([0, 1, 5]),
+      strike: misdirect,
+      // Another disk would be another member's.
+      stillDue: () => machine.incarnation === incarnation && !machine.damaged,
+      fired: () => {
+        this.#waiting.delete(plan);
+        this.#damage(member, misdirected);
+        if (plan.point === 'wal.write') machine.untraceable = traceSyncs;
+      },
+    };
+    this.#waiting.set(plan, { machine, id: this.#world.atlas.lose(member) });
+    machine.sabotage.plan(plan);
+    this.#world.time.schedule(waitMs, () => this.#callOff(plan));
+  }
+
+  #callOff(plan: Plan): void {
+    const waiting = this.#waiting.get(plan);
+    if (waiting === undefined) return;
+    this.#waiting.delete(plan);
+    if (waiting.machine.sabotage.cancel(plan)) this.#world.atlas.spare(waiting.id);
+  }
+
+  /** Restarts the process, so that it reads what it has; and later replaces the disk even so. */
+  #inspectLater(name: string, machine: SimMachine): void {
+    const { incarnation } = machine;
+    const restart = (replace: boolean) => () => {
+      if (this.#stopped || !machine.damaged || machine.incarnation !== incarnation) return;
+      this.#world.die(name, this.#random.chance(0.5) ? 'power' : 'kill');
+      if (replace) this.#repair.replace(name);
+      this.#repair.bootLater(name);
+    };
+    if (this.#random.chance(0.7)) this.#world.time.schedule(this.#random.nextInt(10_000), restart(false));
+    this.#world.time.schedule(10_000 + this.#random.nextInt(30_000), restart(true));
+  }
+}

@@ -1,0 +1,88 @@
+import type { SeededRandom } from '@coterie/raft/testing';
+import type { Plan } from '../sabotage.js';
+import { failpoints } from '../sim-failpoints.js';
+import type { SimMachine } from '../sim-storage.js';
+import type { SimWorld } from '../sim-world.js';
+import { strikes, type FaultFamily } from './fault-family.js';
+
+const all: readonly string[] = [...new Set([...failpoints.starting, ...failpoints.running, ...failpoints.snapshots])];
+const starting: ReadonlySet<string> = new Set(failpoints.starting);
+const snapshots: ReadonlySet<string> = new Set(failpoints.snapshots);
+
+/** A point that has not been reached by then is given up: another one has its turn. A snapshot may take its time. */
+const waitMs = 5000;
+const snapshotWaitMs = 30_000;
+
+/** How often a point was struck is counted under this name. */
+export const failpointCount = (point: string): string => `failpoint ${point}`;
+
+/** Processes that die, alone or with their machine's power, at a named step: before it, in its middle or after it. */
+export class FailpointFaults implements FaultFamily {
+  readonly counts = all.map(failpointCount);
+  readonly #world: SimWorld;
+  readonly #random: SeededRandom;
+  readonly #untilMs: number;
+  readonly #waiting = new Map<string, Plan>();
+  #stopped = false;
+
+  constructor(world: SimWorld, random: SeededRandom, untilMs: number) {
+    this.#world = world;
+    this.#random = random;
+    this.#untilMs = untilMs;
+  }
+
+  start(): void {
+    const random = this.#random;
+    const until = { ms: this.#untilMs, stopped: () => this.#stopped };
+    const everyMs = random.pick([0, 0, 1000, 3000, 10_000]);
+    if (everyMs === 0) return;
+    // Founding comes once: its steps have to be waited for from the beginning.
+    for (const name of this.#world.names) if (random.chance(0.5)) this.#plan(name, random.pick(failpoints.starting));
+    strikes(this.#world, random, until, everyMs, () => this.#planOne());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const [name, plan] of this.#waiting) this.#machine(name).sabotage.cancel(plan);
+  }
+
+  #machine(name: string): SimMachine {
+    return this.#world.machines.get(name)!;
+  }
+
+  #planOne(): void {
+    const { names } = this.#world;
+    const name = this.#random.pick(names);
+    if (this.#waiting.has(name)) return;
+    const points = this.#random.pick([failpoints.starting, failpoints.running, failpoints.snapshots]);
+    const point = this.#random.pick<string>(points);
+    this.#plan(name, point);
+    if (!starting.has(point) || !this.#world.running.has(name) || this.#random.chance(0.3)) return;
+    this.#world.die(name, this.#random.chance(0.5) ? 'power' : 'kill');
+    this.#bootLater(name);
+  }
+
+  #plan(name: string, point: string): void {
+    const how = this.#random.chance(0.6) ? 'power' : 'kill';
+    const skip = this.#random.pick(starting.has(point) ? [0, 0, 1, 2] : [0, 0, 1, 4, 20]);
+    const struck = (): void => {
+      this.#world.counts.add(failpointCount(point));
+      this.#world.die(name, how);
+      this.#bootLater(name);
+    };
+    const when = this.#random.pick(['before', 'middle', 'after'] as const);
+    const fired = (): void => void this.#waiting.delete(name);
+    const plan: Plan = { point, skip, strike: { kind: 'stop', when, struck }, fired };
+    this.#waiting.set(name, plan);
+    this.#machine(name).sabotage.plan(plan);
+    this.#world.time.schedule(snapshots.has(point) ? snapshotWaitMs : waitMs, () => {
+      if (this.#machine(name).sabotage.cancel(plan)) this.#waiting.delete(name);
+    });
+  }
+
+  #bootLater(name: string): void {
+    this.#world.time.schedule(this.#random.nextInt(this.#random.pick([100, 3000])), () => {
+      if (!this.#stopped && !this.#world.running.has(name)) this.#world.boot(name);
+    });
+  }
+}
