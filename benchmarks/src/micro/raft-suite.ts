@@ -6,6 +6,7 @@ import { runMicros, type Micro } from './cycle.js';
 const members = [1, 2, 3, 4, 5];
 const self = 1;
 const batch = 64;
+const answersEach = 64;
 const dataBytes = 300;
 
 /**
@@ -79,11 +80,27 @@ class Leader {
 function micros(): Micro[] {
   const data = Array.from({ length: batch }, () => randomBytes(dataBytes));
   const proposing = new Leader();
+  const answering = new Leader();
+  const answered = Array.from({ length: answersEach }, () => data[0]!);
   const stepping = new Leader();
   return [
     {
-      name: `propose a batch of ${batch}, send it, commit it`,
-      operations: batch,
+      name: 'step of one append response',
+      operations: answersEach * (members.length - 1),
+      // One proposal, and one answer of each follower to each of its entries: the proposal weighs little.
+      run: () => {
+        const result = answering.core.propose(answered);
+        if (!result.ok) throw new Error('refused');
+        answering.turn();
+        for (let i = 0; i < answersEach; i++) {
+          for (let at = 1; at < members.length; at++) answering.acknowledge(members[at]!, result.index + i);
+        }
+        answering.turn();
+        answering.core.compact(answering.core.commit);
+      },
+    },
+    {
+      name: `a batch of ${batch}: propose it, send it, step the four answers, commit it`,
       run: () => {
         if (!proposing.core.propose(data).ok) throw new Error('refused');
         proposing.turn();

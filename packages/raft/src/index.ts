@@ -25,6 +25,7 @@ export { defaultCoreConfig, validateCoreConfig } from './core/config.js';
 export { RaftCore } from './core/core.js';
 export type * from './core/messages.js';
 export type * from './core/ready.js';
+export type { Trace, TraceConfChange, TraceEvent, TraceMessage, TraceName } from './core/trace.js';
 export type * from './ports/clock.js';
 export type * from './ports/log-storage.js';
 export type * from './ports/observer.js';

@@ -7,6 +7,7 @@ import type { ConfChange } from './ready.js';
 import { broadcastAppend, maybeCommit, sendAppend } from './replication.js';
 import { becomeFollower } from './roles.js';
 import type { CoreState } from './state.js';
+import { traceConf } from './trace.js';
 import { abortTransferToNonVoter } from './transfer.js';
 
 /** The state machine has applied everything up to `index`. Late news of entries before a snapshot are no news. */
@@ -34,6 +35,7 @@ export function applyConfChange(s: CoreState, change: ConfChange, at: Index): Co
   const next = nextConf(members.conf, change);
   if (!next.ok) return members.conf;
   members.switchTo(next.conf, s.log.lastIndex);
+  traceConf(s, change, next.conf);
   if (s.role === 'leader') leadOn(s);
   return members.conf;
 }

@@ -6,6 +6,7 @@ import type { AppendBatch, HardState, ReadState, Ready } from './ready.js';
 import { selfAppendDurable } from './replication.js';
 import { snapshotDurable } from './snapshots.js';
 import type { CoreState } from './state.js';
+import { trace } from './trace.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -58,6 +59,7 @@ export function drain(s: CoreState): Ready {
     maybeFinishReadRound(s);
   }
   const { outbox } = s;
+  trace(s, 'Ready');
   const append = takeBatch(s);
   placeAfter(s, append);
   const ready: Mutable<Ready> = {

@@ -1,4 +1,5 @@
 import type { ConfState, Entry, Index, Message, NodeId, SnapshotMeta, Term } from './messages.js';
+import type { Trace } from './trace.js';
 
 /** What a member is in its term. A pre-candidate asks whether it could win before it raises the term (thesis §9.6). */
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
@@ -185,4 +186,6 @@ export interface CoreInit {
   readonly entries: readonly Entry[];
   /** Last entry the state machine holds; committed entries are handed out from the next one on. */
   readonly applied: Index;
+  /** Told what happens, for validation against the published TLA+ specification; left out, nothing is made for it. */
+  readonly trace?: Trace;
 }

@@ -2,6 +2,7 @@ import { dataBytes } from './log.js';
 import type { Entry, Index, Message } from './messages.js';
 import type { Progress } from './progress.js';
 import type { CoreState } from './state.js';
+import { trace, traceOwn, traceSnapshot } from './trace.js';
 
 type AppendResponse = Message & { readonly type: 'appendResponse' };
 
@@ -17,6 +18,7 @@ export function appendOwn(s: CoreState, kind: Entry['kind'], data: readonly Uint
   const entries = data.map((bytes, i): Entry => ({ term, index: first + i, kind, data: bytes }));
   s.uncommittedBytes += dataBytes(entries);
   s.log.append(entries);
+  traceOwn(s, entries);
   return first;
 }
 
@@ -62,6 +64,7 @@ function sendSnapshot(s: CoreState, progress: Progress): boolean {
   if (!progress.recentActive) return false;
   progress.becomeSnapshot(s.log.applied);
   s.outbox.snapshotsTo.push(progress.id);
+  traceSnapshot(s, 'Send', progress.id, s.log.applied);
   return true;
 }
 
@@ -79,6 +82,7 @@ export function maybeCommit(s: CoreState): boolean {
   const index = s.members.quorumIndex();
   if (index <= s.log.commit || index < s.termStart || index > s.log.lastIndex) return false;
   s.log.commitTo(index);
+  trace(s, 'Commit');
   return true;
 }
 

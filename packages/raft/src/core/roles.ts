@@ -3,6 +3,7 @@ import type { NodeId, Term } from './messages.js';
 import { resetPreference } from './preference.js';
 import { dropReads } from './read-index.js';
 import type { CoreState } from './state.js';
+import { trace } from './trace.js';
 
 /** What begins anew with every change of role: nothing that was known of other members holds any longer. */
 function reset(s: CoreState, term: Term): void {
@@ -34,6 +35,7 @@ export function becomeFollower(s: CoreState, term: Term, leader: NodeId): void {
   reset(s, term);
   s.role = 'follower';
   s.leader = leader;
+  trace(s, 'BecomeFollower');
 }
 
 /** Asks whether an election could be won, without a new term: term and vote stay as they are (thesis §9.6). */
@@ -50,6 +52,7 @@ export function becomeCandidate(s: CoreState): void {
   reset(s, s.term + 1);
   s.vote = s.id;
   s.role = 'candidate';
+  trace(s, 'BecomeCandidate');
 }
 
 /** The caller opens the term with an empty entry: nothing of earlier terms commits before it does (Raft §5.4.2, §8). */
@@ -68,4 +71,5 @@ export function becomeLeader(s: CoreState): void {
   self.maybeUpdate(s.durability.index);
   self.becomeReplicate();
   self.recentActive = true;
+  trace(s, 'BecomeLeader');
 }

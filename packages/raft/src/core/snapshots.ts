@@ -2,6 +2,7 @@ import { acknowledge } from './follower.js';
 import type { NodeId, SnapshotMeta } from './messages.js';
 import { becomeFollower } from './roles.js';
 import type { CoreState } from './state.js';
+import { traceSnapshot } from './trace.js';
 
 /**
  * Makes a snapshot that has been received, and is durable beside the running state, the beginning of the log.
@@ -30,6 +31,7 @@ export function restoreSnapshot(s: CoreState, meta: SnapshotMeta, from: NodeId):
   s.durability.replaced();
   log.restore(meta.index, meta.term);
   s.outbox.stageSnapshot(meta);
+  traceSnapshot(s, 'Receive', from, meta.index);
   acknowledge(s, from, meta.index);
   return true;
 }

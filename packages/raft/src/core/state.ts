@@ -5,6 +5,7 @@ import { Members } from './members.js';
 import type { Index, Message, NodeId, Term } from './messages.js';
 import { Outbox } from './outbox.js';
 import { ReadIndexState } from './read-index.js';
+import { trace, traceMessage, type Trace } from './trace.js';
 import type { CoreConfig, CoreInit, Random, Role } from './ready.js';
 
 /** Everything a core knows. The modules beside this one are functions over it, one concern each. */
@@ -12,6 +13,7 @@ export class CoreState {
   readonly id: NodeId;
   readonly config: CoreConfig;
   readonly random: Random;
+  readonly trace: Trace | undefined;
 
   term: Term;
   vote: NodeId;
@@ -58,6 +60,7 @@ export class CoreState {
     this.id = init.id;
     this.config = init.config;
     this.random = init.random;
+    this.trace = init.trace;
     const commit = Math.max(init.hardState.commit, init.start.index);
     this.log = new RaftLog(init.start, init.entries, commit, init.applied);
     this.term = init.hardState.term;
@@ -72,6 +75,7 @@ export class CoreState {
     // An earlier life may have promised something just before it ended.
     this.promiseElapsed = this.takesLeases ? 0 : Infinity;
     this.drawElectionTimeout();
+    trace(this, 'InitState');
   }
 
   /** Lease reads are on: this member promises as a follower and takes leases as a leader. */
@@ -94,6 +98,7 @@ export class CoreState {
   }
 
   send(message: Message): void {
+    if (this.trace !== undefined) traceMessage(this, 'Send', message);
     this.outbox.send.push(message);
   }
 
@@ -101,6 +106,7 @@ export class CoreState {
    * For messages that promise something about this member's disk: they leave once all of what they speak of is durable.
    */
   sendAfterDurable(message: Message): void {
+    if (this.trace !== undefined) traceMessage(this, 'Send', message);
     this.outbox.after.push(message);
   }
 }

@@ -9,12 +9,14 @@ import { onReadIndex, onReadIndexResponse, tickForwardedReads } from './read-ind
 import { onAppendResponse } from './replication.js';
 import { becomeFollower } from './roles.js';
 import type { CoreState } from './state.js';
+import { traceMessage } from './trace.js';
 import { maybeHandOver, onTransferLeader } from './transfer.js';
 
 /** A message from the network: dropped, or held against our term, or handled. */
 export function step(s: CoreState, message: Message): void {
   if (message.to !== s.id || message.from === s.id || message.group !== s.config.group || !isWellFormed(message))
     return;
+  if (s.trace !== undefined) traceMessage(s, 'Receive', message);
   switch (message.type) {
     // Questions to whoever leads: the asker's term plays no part in the answer.
     case 'propose':

@@ -1,5 +1,6 @@
 import type { NodeId } from '../core/messages.js';
 import type { CoreConfig, Random } from '../core/ready.js';
+import type { Trace } from '../core/trace.js';
 import type { Clock, TurnScheduler, WallClock } from '../ports/clock.js';
 import type { LoadedLog, LogStorage } from '../ports/log-storage.js';
 import type { Observer } from '../ports/observer.js';
@@ -25,6 +26,8 @@ export interface NodeParts {
   readonly turns: TurnScheduler;
   readonly random: Random;
   readonly observer: Observer;
+  /** Told what happens in the core: see `CoreInit.trace`. */
+  readonly trace?: Trace;
   /**
    * Whether log or state machine do not keep up: no command is taken then, own or forwarded. Default: they always do.
    */

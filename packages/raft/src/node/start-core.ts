@@ -28,5 +28,6 @@ export function startCore(parts: NodeParts, config: CoreConfig): RaftCore {
     start: loaded.start,
     entries: loaded.entries,
     applied: applied.index,
+    ...(parts.trace === undefined ? {} : { trace: parts.trace }),
   });
 }

@@ -19,6 +19,7 @@ export { snapshotStoreSuite } from './snapshot-store-suite.js';
 export { stateMachineSuite } from './state-machine-suite.js';
 export type { MachineMaker, MachinePlace, OpenedMachine } from './machine-user.js';
 export { transportSuite, type Suite, type TransportSuiteOptions } from './transport-suite.js';
+export { formatTraceEvent } from './trace-lines.js';
 export { SeededRandom } from './seeded-random.js';
 export { ProcessTime } from './process-time.js';
 export { VirtualTime } from './virtual-time.js';
