@@ -7,16 +7,18 @@ import {
   type AppendBatch,
   type ClusterState,
   type CommittedEntry,
+  type CoreConfig,
   type Entry,
   type LoadedLog,
   type LogStorage,
+  type NodeOptions,
   type RaftEvent,
   type SnapshotStore,
   type StateMachine,
   type StateMachineHost,
   type Transport,
 } from '../../src/index.js';
-import { SeededRandom, VirtualTime } from '../../src/testing/index.js';
+import { SeededRandom, VirtualTime, type ProcessTime } from '../../src/testing/index.js';
 
 /** A log whose durable part survives the process, with the order rules of the port. */
 export class TestLog implements LogStorage {
@@ -102,8 +104,15 @@ export interface TestMember {
   machine: ListMachine;
   node: RaftNode;
   transport: Transport;
+  process: ProcessTime;
   events: RaftEvent[];
   dead: boolean;
+}
+
+export interface WorldOptions {
+  readonly options?: Partial<NodeOptions>;
+  readonly core?: Partial<CoreConfig>;
+  optionsOf?(id: number): Partial<NodeOptions>;
 }
 
 /** Drivers over the memory network in virtual time. */
@@ -114,7 +123,11 @@ export class DriverWorld {
   readonly members: TestMember[] = [];
   syncMs = 1;
 
-  constructor(count: number, seed: number) {
+  constructor(
+    count: number,
+    seed: number,
+    private readonly more: WorldOptions = {},
+  ) {
     this.random = new SeededRandom(seed);
     this.network = new MemoryNetwork({ schedule: (ms, fn) => this.time.schedule(ms, fn), random: this.random });
     for (let id = 1; id <= count; id++) {
@@ -126,7 +139,9 @@ export class DriverWorld {
 
   boot(id: number, log: TestLog): TestMember {
     const member = { id, log, events: [] as RaftEvent[], dead: false } as unknown as TestMember;
-    const { clock, turns } = this.time.process(() => member.dead);
+    member.process = this.time.process(() => member.dead);
+    const { process } = member;
+    const { clock, turns } = process;
     member.machine = new ListMachine();
     member.transport = this.network.transport();
     const peers = [1, 2, 3, 4, 5].map((each) => ({ id: each, name: `n${each}`, address: `memory:${each}` }));
@@ -134,14 +149,15 @@ export class DriverWorld {
     void member.transport.start({
       self: peers[id - 1]!,
       clusterId: 'test',
-      onMessages: (_from, messages) => member.node.receive(messages),
-      onBytes: (_from, bytes) => member.node.receiveForwarded(bytes),
+      onMessages: (_from, messages) => process.run(() => member.node.receive(messages)),
+      onBytes: (_from, bytes) => process.run(() => member.node.receiveForwarded(bytes)),
       onSnapshot: () => Promise.reject(new Error('none')),
-      onUnreachable: (peer, reason) => member.node.unreachable(peer, reason),
+      onUnreachable: (peer, reason) => process.run(() => member.node.unreachable(peer, reason)),
     });
     member.node = new RaftNode({
       id,
-      options: completeNodeOptions({}),
+      options: completeNodeOptions({ ...this.more.options, ...this.more.optionsOf?.(id) }),
+      core: this.more.core ?? {},
       loaded: log.load(),
       storage: log,
       machine: member.machine,
