@@ -8,10 +8,14 @@ import { strikes, type FaultFamily } from './fault-family.js';
 const all: readonly string[] = [...new Set([...failpoints.starting, ...failpoints.running, ...failpoints.snapshots])];
 const starting: ReadonlySet<string> = new Set(failpoints.starting);
 const snapshots: ReadonlySet<string> = new Set(failpoints.snapshots);
+const often: ReadonlySet<string> = new Set(failpoints.running);
+
+/** A plan for a snapshot may wait beside another one: it would keep every other from its machine. */
+const keyOf = (name: string, point: string): string => (snapshots.has(point) ? `${name} snapshot` : name);
 
 /** A point that has not been reached by then is given up: another one has its turn. A snapshot may take its time. */
 const waitMs = 5000;
-const snapshotWaitMs = 30_000;
+const snapshotWaitMs = 60_000;
 
 /** How often a point was struck is counted under this name. */
 export const failpointCount = (point: string): string => `failpoint ${point}`;
@@ -43,7 +47,7 @@ export class FailpointFaults implements FaultFamily {
 
   stop(): void {
     this.#stopped = true;
-    for (const [name, plan] of this.#waiting) this.#machine(name).sabotage.cancel(plan);
+    for (const [key, plan] of this.#waiting) this.#machine(key.split(' ')[0]!).sabotage.cancel(plan);
   }
 
   #machine(name: string): SimMachine {
@@ -53,9 +57,9 @@ export class FailpointFaults implements FaultFamily {
   #planOne(): void {
     const { names } = this.#world;
     const name = this.#random.pick(names);
-    if (this.#waiting.has(name)) return;
     const points = this.#random.pick([failpoints.starting, failpoints.running, failpoints.snapshots]);
     const point = this.#random.pick<string>(points);
+    if (this.#waiting.has(keyOf(name, point))) return;
     this.#plan(name, point);
     if (!starting.has(point) || !this.#world.running.has(name) || this.#random.chance(0.3)) return;
     this.#world.die(name, this.#random.chance(0.5) ? 'power' : 'kill');
@@ -63,20 +67,21 @@ export class FailpointFaults implements FaultFamily {
   }
 
   #plan(name: string, point: string): void {
+    const key = keyOf(name, point);
     const how = this.#random.chance(0.6) ? 'power' : 'kill';
-    const skip = this.#random.pick(starting.has(point) ? [0, 0, 1, 2] : [0, 0, 1, 4, 20]);
+    const skip = this.#random.pick(often.has(point) ? [0, 0, 1, 4, 20] : [0, 0, 0, 1]);
     const struck = (): void => {
       this.#world.counts.add(failpointCount(point));
       this.#world.die(name, how);
       this.#bootLater(name);
     };
     const when = this.#random.pick(['before', 'middle', 'after'] as const);
-    const fired = (): void => void this.#waiting.delete(name);
+    const fired = (): void => void this.#waiting.delete(key);
     const plan: Plan = { point, skip, strike: { kind: 'stop', when, struck }, fired };
-    this.#waiting.set(name, plan);
+    this.#waiting.set(key, plan);
     this.#machine(name).sabotage.plan(plan);
     this.#world.time.schedule(snapshots.has(point) ? snapshotWaitMs : waitMs, () => {
-      if (this.#machine(name).sabotage.cancel(plan)) this.#waiting.delete(name);
+      if (this.#machine(name).sabotage.cancel(plan)) this.#waiting.delete(key);
     });
   }
 
