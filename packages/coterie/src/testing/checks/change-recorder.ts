@@ -45,8 +45,8 @@ export class ChangeRecorder {
       const compacted = error instanceof CoterieError && error.code === 'ERR_COMPACTED';
       // Clients compact behind the record only: a watch that was behind it goes on from there.
       if (compacted && this.log.next > from) this.attach(member);
-      // A read that failed ends the watch and not the member, and one that is not a member yet may say what it waits for:
-      // whoever watches begins again.
+      // A read that failed ends the watch and not the member, and one that is not a member yet may say what it waits
+      // for: whoever watches begins again.
       else if (member.engine.status.state !== 'failed' && isPassing(member, error)) this.attach(member);
       // A member that stops ends its watches with an error.
       else if (compacted || !(error instanceof CoterieError))
