@@ -9,7 +9,7 @@ function batch(seq: number, from: number, to: number, snapshot?: number): Append
     return { index: from + i, term: 1, kind: 'normal', data: new Uint8Array() } as const;
   });
   const meta = snapshot === undefined ? {} : { snapshot: { index: snapshot, term: 1, size: 1, conf } };
-  return { seq, entries, mustSync: true, after: [], ...meta };
+  return { seq, entries, mustSync: true, ...meta };
 }
 
 describe('what a disk is certain of', () => {
