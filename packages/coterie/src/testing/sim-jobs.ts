@@ -1,8 +1,14 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import type { SimAnswer, SimTask } from './sim-worker.js';
 
-/** A seed that takes longer hangs: many times what the slowest needs on a busy machine. */
-export const seedWallMs = 300_000;
+/** What does the work. Left out: `sim-worker.js`, which may take many times what the slowest seed needs. */
+export interface JobOptions {
+  readonly worker?: URL;
+  /** A seed that takes longer hangs. */
+  readonly seedWallMs?: number;
+}
+
+const defaultSeedWallMs = 300_000;
 /** A process is replaced after so many seeds, so that what one leaves behind cannot add up. */
 const seedsPerProcess = 40;
 
@@ -14,17 +20,19 @@ export async function runTasks(
   tasks: Iterable<SimTask>,
   jobs: number,
   told: (outcome: SimOutcome) => void,
+  options: JobOptions = {},
 ): Promise<void> {
   const queue = tasks[Symbol.iterator]();
-  await Promise.all(Array.from({ length: jobs }, () => work(queue, told)));
+  await Promise.all(Array.from({ length: jobs }, () => work(queue, told, options)));
 }
 
-async function work(queue: Iterator<SimTask>, told: (outcome: SimOutcome) => void): Promise<void> {
+async function work(queue: Iterator<SimTask>, told: (outcome: SimOutcome) => void, options: JobOptions): Promise<void> {
+  const { worker = new URL('sim-worker.js', import.meta.url), seedWallMs = defaultSeedWallMs } = options;
   let child: ChildProcess | undefined;
   let done = 0;
   for (let next = queue.next(); next.done !== true; next = queue.next()) {
-    child ??= fork(new URL('sim-worker.js', import.meta.url), [], { execArgv: ['--max-old-space-size=1536'] });
-    const outcome = await perform(child, next.value);
+    child ??= fork(worker, [], { execArgv: ['--max-old-space-size=1536'] });
+    const outcome = await perform(child, next.value, seedWallMs);
     told(outcome);
     if ('answer' in outcome && ++done % seedsPerProcess !== 0) continue;
     child.kill('SIGKILL');
@@ -33,7 +41,7 @@ async function work(queue: Iterator<SimTask>, told: (outcome: SimOutcome) => voi
   child?.kill('SIGKILL');
 }
 
-function perform(child: ChildProcess, task: SimTask): Promise<SimOutcome> {
+function perform(child: ChildProcess, task: SimTask, seedWallMs: number): Promise<SimOutcome> {
   return new Promise((resolve) => {
     const finish = (outcome: SimOutcome): void => {
       clearTimeout(timer);

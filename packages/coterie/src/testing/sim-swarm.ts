@@ -82,6 +82,8 @@ function drawOptions(random: SeededRandom, log: SeededRandom): NodeOptions {
     trailingEntries: log.pick([0, 0, 5, 50]),
     trailingBytes: log.pick([256, 16 << 20]),
     heldLogBytes: log.pick([4 * kib, 64 * kib, 256 << 20]),
+    leaseReads: log.chance(0.4),
+    leaseDriftPercent: 10,
   });
 }
 

@@ -23,8 +23,8 @@ export class SimWorld {
   readonly counts = new SimCounts();
   readonly problems: string[] = [];
   readonly parameters: SimParameters;
-  /** Names whose machines hold a member that has applied a configuration. */
-  readonly enrolled = new Set<string>();
+  /** The member ids of those whose machines hold a member that has applied a configuration. */
+  readonly enrolled = new Map<string, number>();
   /** Changes of the membership that were tried, disks lost included: those lead to some. */
   confChanges = 0;
   readonly #onBoot: ((member: SimMember) => void)[] = [];
@@ -155,7 +155,7 @@ export class SimWorld {
 
   /** Counted once, whoever applies it first. */
   #onConf(member: SimMember, index: number): void {
-    this.enrolled.add(member.name);
+    this.enrolled.set(member.name, member.engine.replica?.identity.memberId ?? 0);
     if (index <= this.#confIndex) return;
     this.#confIndex = index;
     this.counts.add('configuration changed');

@@ -5,6 +5,10 @@ import { strikes, type FaultFamily } from './fault-family.js';
 
 const hourMs = 3_600_000;
 
+/** Any two of them differ by less than the drift of a lease. */
+const leaseRates = [0.97, 1, 1, 1.03];
+const rates = [0.5, 0.8, 0.99, 1, 1, 1.01, 1.25, 2];
+
 /** Clocks that run fast or slow, wall clocks that jump, processes that stand still. */
 export class ClockFaults implements FaultFamily {
   readonly counts = ['clock fast or slow', 'wall clock jumped', 'process paused', 'clock stood still'];
@@ -22,10 +26,15 @@ export class ClockFaults implements FaultFamily {
     this.#untilMs = untilMs;
   }
 
+  /** Leases stand on clocks that go on, and at about the same rate: whoever has others must not switch them on. */
+  get #leases(): boolean {
+    return this.#world.parameters.options.leaseReads;
+  }
+
   start(): void {
     const random = this.#random;
     if (random.chance(0.5)) {
-      for (const name of this.#world.names) this.#rates.set(name, random.pick([0.5, 0.8, 0.99, 1, 1, 1.01, 1.25, 2]));
+      for (const name of this.#world.names) this.#rates.set(name, random.pick(this.#leases ? leaseRates : rates));
     }
     this.#world.onBoot((member) => this.#setRate(member));
     for (const member of this.#world.alive) this.#setRate(member);
@@ -77,7 +86,7 @@ export class ClockFaults implements FaultFamily {
   #pause(forMs: number): void {
     const { alive, counts, time } = this.#world;
     if (alive.length === 0) return;
-    const stands = this.#random.chance(0.4);
+    const stands = !this.#leases && this.#random.chance(0.4);
     for (const member of this.#random.chance(0.1) ? alive : [this.#random.pick(alive)]) {
       if (member.process.paused) continue;
       counts.add('process paused');

@@ -79,8 +79,9 @@ export class MembershipFaults implements FaultFamily {
     const node = this.#leader();
     if (node === undefined) return;
     const status = node.status();
-    // Nobody takes a member away while another one is lost: that may cost the majority.
-    if (this.#world.enrolled.size < this.#world.names.length || !this.#world.atlas.isUnharmed(status.conf)) return;
+    // Nobody takes a member away while the disk of another one is lost and not replaced: that may cost the majority.
+    const intact = new Set(this.#world.enrolled.values());
+    if (!status.conf.voters.every((id) => intact.has(id)) || !this.#world.atlas.isUnharmed(status.conf)) return;
     // Two of them at least stay: a cluster of one has nobody to bring it back.
     if (status.conf.voters.length > 2 || status.conf.learners.length > 0) kind(node, status);
   }
