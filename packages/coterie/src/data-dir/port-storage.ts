@@ -68,6 +68,9 @@ export class PortStorage implements PeerStorage {
     const { dir, files, lock } = this.#ports;
     files.mkdir(dir);
     this.#lock = await lock?.take(dir);
+    // A process may have died between the rename of its identity and the sync of the name: what was read of it is
+    // about to be spoken of, so it must be durable first.
+    files.syncDirectory(dir);
   }
 
   saveIdentity(identity: Identity): void {

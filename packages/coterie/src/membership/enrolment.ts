@@ -103,12 +103,15 @@ export class Enrolment {
     return heard !== undefined && this.#host.now() - heard.atMs <= freshMs ? heard.message : undefined;
   }
 
+  /** The member that has applied most: one that is behind may name members that are long replaced. */
   #freshMember(): Answer | undefined {
+    let furthest: Answer | undefined;
     for (const { name } of this.#host.directory.others) {
       const message = this.#fresh(name);
-      if (message?.state === 'member' && message.uid !== undefined) return message;
+      if (message?.state !== 'member' || message.uid === undefined) continue;
+      if (furthest === undefined || (message.appliedIndex ?? 0) > (furthest.appliedIndex ?? 0)) furthest = message;
     }
-    return undefined;
+    return furthest;
   }
 
   // ---------------------------------------------------------------------------------------------------------- founding
@@ -174,6 +177,8 @@ export class Enrolment {
     const voters = (member.members ?? []).filter((m) => m.voter);
     const answers = this.#host.directory.others.map((link) => this.#fresh(link.name));
     if (voters.length === 0 || answers.some((answer) => answer === undefined)) return;
+    // Whoever leads has a quorum, whatever the one that was asked knows of it.
+    if (answers.some((answer) => answer?.leader !== undefined)) return;
     const intact = (name: string, incarnation: string): boolean =>
       answers.some((a) => a?.name === name && a.incarnation === incarnation && a.state === 'member');
     const lost = voters.filter((v) => !intact(v.name, v.incarnation)).map((v) => v.name);

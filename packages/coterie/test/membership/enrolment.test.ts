@@ -108,6 +108,49 @@ class Desk {
   }
 }
 
+describe('joining', () => {
+  const { incarnation, names } = { incarnation: 'a1', names: ['a', 'b', 'c'] };
+  const member = (id: number, name: Name, of: string) => ({ id, name, incarnation: of, voter: true });
+  const before = [member(1, 'a', 'a0'), member(2, 'b', 'b0'), member(3, 'c', 'c0')];
+  const now = [member(3, 'c', 'c0'), member(9, 'b', 'b1'), member(12, 'a', incarnation)];
+
+  function problemsWith(b: object, c: object): readonly string[] {
+    const world = new World();
+    const desk = world.open('a', incarnation);
+    const say = (link: number, name: Name, of: string, more: object): void => {
+      const iam = {
+        type: 'iam',
+        name,
+        incarnation: of,
+        state: 'member',
+        uid: 7,
+        names,
+        url: peers[name],
+        founders: [],
+        ...more,
+      };
+      desk.hear(link, Buffer.from(JSON.stringify(iam)));
+    };
+    say(2, 'b', 'b1', b);
+    say(3, 'c', 'c0', c);
+    desk.tick();
+    return desk.problems;
+  }
+
+  test('believes of the members the one that is furthest: one that is behind names disks that were replaced', () => {
+    expect(problemsWith({ members: before, appliedIndex: 5 }, { members: now, appliedIndex: 20 })).toEqual([]);
+    expect(problemsWith({ members: before, appliedIndex: 20 }, { members: now, appliedIndex: 5 }).join()).toContain(
+      'lost its quorum',
+    );
+  });
+
+  test('does not take a quorum for lost that has a leader', () => {
+    const behind = { members: before, appliedIndex: 5 };
+    expect(problemsWith(behind, behind).join()).toContain('lost its quorum');
+    expect(problemsWith(behind, { ...behind, leader: 'c' })).toEqual([]);
+  });
+});
+
 describe('founding by a static list', () => {
   test('the first name founds once all are there, and all become members of the one cluster', () => {
     const world = new World();
