@@ -1,6 +1,7 @@
 import { SeededRandom } from '@coterie/raft/testing';
 import { checkFinalStates } from './checks/final-checks.js';
 import { checkHistory } from './checks/history-checks.js';
+import { checkLeaks } from './checks/leak-checks.js';
 import { checkWatches } from './checks/watch-checks.js';
 import { ClientHistory } from './clients/client-history.js';
 import { startClients } from './clients/client-loop.js';
@@ -70,7 +71,7 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
     await checkLiveness(world, random, nemesis, (condition, ms) => runUntil(world, condition, ms));
   }
   nemesis.stop();
-  await converge(world);
+  await converge(world, history);
   if (world.problems.length === 0) {
     checkHistory(history, world.recorder.log, report);
     checkWatches(watchers.sessions, world.recorder.log, report);
@@ -123,11 +124,11 @@ async function runUntil(world: SimWorld, condition: () => boolean, ms: number): 
 /**
  * Everybody is back, nothing is cut: the cluster must come together, take a write at every member and hold one state.
  */
-async function converge(world: SimWorld): Promise<void> {
+async function converge(world: SimWorld, history: ClientHistory): Promise<void> {
   if (world.problems.length > 0) return;
   const settle = async (what: string, condition: () => boolean): Promise<boolean> => {
     if (await runUntil(world, condition, convergeMs)) return true;
-    world.report(`after the faults had stopped, not within ${convergeMs} ms: ${what} (${states(world)})`);
+    world.report(`convergence: not within ${convergeMs} ms after the faults: ${what} (${states(world)})`);
     return false;
   };
   const whole = (): boolean => {
@@ -152,4 +153,5 @@ async function converge(world: SimWorld): Promise<void> {
   const hashes = world.alive.map((member) => member.engine.replica!.machine.stateHash().chain);
   if (new Set(hashes).size !== 1) world.report(`the final states differ: ${hashes.join(', ')}`);
   await checkFinalStates(world, settle);
+  if (world.problems.length === 0) await checkLeaks(world, history, settle);
 }

@@ -107,6 +107,11 @@ export class SimDisk {
     this.background = this.#later(this.files);
   }
 
+  /** Files that are open now. */
+  get openFiles(): number {
+    return this.#open.size;
+  }
+
   /** Whether a {@link stopAtCall} has struck. */
   get stopped(): boolean {
     return this.#stopped;

@@ -22,6 +22,7 @@ export class ProcessTime {
   #wallOffset = 0;
   #paused: 'leap' | 'stand' | undefined;
   #waiting: (() => void)[] = [];
+  #timers = 0;
 
   /** @param dead nothing of the process runs any more once it says so */
   constructor(world: VirtualTime, dead: () => boolean) {
@@ -32,6 +33,7 @@ export class ProcessTime {
       now: () => this.now,
       setInterval: (fn, ms) => {
         const timer = { cleared: false };
+        this.#timers++;
         const fire = (): void => {
           if (timer.cleared) return;
           this.#world.schedule(ms / this.#rate, late);
@@ -44,7 +46,9 @@ export class ProcessTime {
         return timer;
       },
       clearInterval: (handle) => {
-        (handle as { cleared: boolean }).cleared = true;
+        const timer = handle as { cleared: boolean };
+        if (!timer.cleared) this.#timers--;
+        timer.cleared = true;
       },
     };
     this.turns = { defer: (fn) => this.#world.schedule(0, () => this.run(fn)) };
@@ -54,6 +58,11 @@ export class ProcessTime {
   get now(): number {
     if (this.#paused === 'stand') return this.#localBase;
     return this.#localBase + (this.#world.now - this.#worldBase) * this.#rate;
+  }
+
+  /** Intervals that run. */
+  get timers(): number {
+    return this.#timers;
   }
 
   /** What to add to a true wall clock. */

@@ -46,6 +46,7 @@ export class ClientHistory {
   readonly linearizableReads: ClientRead[] = [];
   readonly otherReads: ClientRead[] = [];
   readonly #shown = new WeakMap<SimMember, number>();
+  readonly #open = new Map<SimMember, number>();
   #order = 0;
 
   /** Reads that were answered. */
@@ -56,6 +57,21 @@ export class ClientHistory {
   /** The next place in the order of all beginnings and ends. */
   next(): number {
     return ++this.#order;
+  }
+
+  /** Runs a call at a process; it counts as open until it is settled. */
+  async call<T>(member: SimMember, ask: () => Promise<T>): Promise<T> {
+    this.#open.set(member, this.open(member) + 1);
+    try {
+      return await ask();
+    } finally {
+      this.#open.set(member, this.open(member) - 1);
+    }
+  }
+
+  /** Calls at a process without an answer. */
+  open(member: SimMember): number {
+    return this.#open.get(member) ?? 0;
   }
 
   shown(member: SimMember): number {

@@ -99,7 +99,7 @@ export class SimClient {
       seen: [],
     };
     try {
-      const { revision, entries } = await ask();
+      const { revision, entries } = await history.call(member, ask);
       read.end = history.next();
       read.state = 'acked';
       read.revision = revision;
@@ -212,7 +212,8 @@ export class SimClient {
     const write: ClientWrite = { ...what, member, start: history.next(), end: 0, state: 'open', revision: 0 };
     history.writes.push(write);
     try {
-      const result = await member.engine.write(request, { timeoutMs: this.#patienceMs });
+      const timeoutMs = this.#patienceMs;
+      const result = await history.call(member, () => member.engine.write(request, { timeoutMs }));
       write.end = history.next();
       write.state = 'acked';
       this.#took(write, result);
