@@ -50,8 +50,8 @@ const durability = [
   {
     name: 'own-entry-counts-at-once',
     file: core('replication'),
-    find: '  s.log.append(entries);\n  return first;',
-    replace: '  s.log.append(entries);\n  s.members.get(s.id)?.maybeUpdate(s.log.lastIndex);\n  return first;',
+    find: '  traceOwn(s, entries);\n  return first;',
+    replace: '  traceOwn(s, entries);\n  s.members.get(s.id)?.maybeUpdate(s.log.lastIndex);\n  return first;',
     why: 'a leader counts its own disk before it has the entry (openraft a9f696a9)',
   },
   {
