@@ -144,8 +144,8 @@ export class StoreBody {
       done(undefined, changes, nextRevision(changes, from));
     } else {
       this.#readFiles(from, maxBytes).then(
-        (changes) => {
-          done(undefined, changes, nextRevision(changes, from));
+        ({ changes, next }) => {
+          done(undefined, changes, next);
         },
         (error: unknown) => {
           done(error as Error, [], from);
@@ -185,16 +185,23 @@ export class StoreBody {
     });
   }
 
-  async #readFiles(from: number, maxBytes: number): Promise<readonly RevisionEvents[]> {
+  async #readFiles(
+    from: number,
+    maxBytes: number,
+  ): Promise<{ readonly changes: readonly RevisionEvents[]; readonly next: number }> {
     for (;;) {
       const { firstRevision } = this.recent;
       const changes = await this.history.read(from, maxBytes);
       // Compaction may have taken the files while they were read.
       if (from < this.compactRevision) throw this.#compacted(from);
-      if (changes.length > 0) return changes;
+      if (changes.length > 0) return { changes, next: nextRevision(changes, from) };
       // No file holds a revision from there on, so memory did when we looked; it still does unless a checkpoint has
       // moved it on since.
-      if (this.recent.firstRevision === firstRevision) return this.recent.take(from, maxBytes);
+      if (this.recent.firstRevision !== firstRevision) continue;
+      const newest = this.recent.take(firstRevision, maxBytes);
+      // A revision that nobody made (a new store stands at one) is passed over, or a watch that begins there would ask
+      // for it for ever.
+      return { changes: newest, next: nextRevision(newest, firstRevision) };
     }
   }
 
