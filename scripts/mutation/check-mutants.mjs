@@ -131,30 +131,32 @@ async function check(mutant) {
   return { ok: true, text: `seed ${finding.seed} (${tried}. of fresh ones): ${finding.check}`, finding };
 }
 
+/** Written at once, so that a long run that is ended has not been for nothing. @param {string} name @param {Finding} finding */
+function record(name, finding) {
+  recorded[name] = finding;
+  const all = mutants.flatMap((mutant) =>
+    recorded[mutant.name] === undefined ? [] : [[mutant.name, recorded[mutant.name]]],
+  );
+  fs.writeFileSync(seedsFile, `${JSON.stringify(Object.fromEntries(all), undefined, 2)}\n`);
+}
+
 async function main() {
   const names = values.only?.split(',');
   const unknown = names?.filter((name) => !mutants.some((mutant) => mutant.name === name)) ?? [];
   if (unknown.length > 0) throw new Error(`there is no mutant ${unknown.join(', ')}`);
   const chosen = mutants.filter(({ name }) => names === undefined || names.includes(name));
   const begun = process.hrtime.bigint();
-  /** @type {Record<string, Finding>} */
-  const found = {};
   let failed = 0;
   const queue = [...chosen];
   const worker = async () => {
     for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
       const { ok, text, finding } = await check(mutant);
       if (!ok) failed++;
-      if (finding !== undefined) found[mutant.name] = finding;
+      if (finding !== undefined && values.record) record(mutant.name, finding);
       say(`${ok ? 'killed  ' : 'ALIVE   '} ${mutant.name.padEnd(32)} ${text}`);
     }
   };
   await Promise.all(Array.from({ length: positive('jobs', values.jobs) }, worker));
-  if (values.record) {
-    const kept = { ...recorded, ...found };
-    const all = mutants.flatMap(({ name }) => (kept[name] === undefined ? [] : [[name, kept[name]]]));
-    fs.writeFileSync(seedsFile, `${JSON.stringify(Object.fromEntries(all), undefined, 2)}\n`);
-  }
   const seconds = Number(process.hrtime.bigint() - begun) / 1e9;
   say(`${chosen.length} mutants, ${chosen.length - failed} killed, ${failed} alive; ${seconds.toFixed(0)} s`);
   return failed === 0 ? 0 : 1;
