@@ -131,7 +131,12 @@ async function check(mutant) {
   return { ok: true, text: `seed ${finding.seed} (${tried}. of fresh ones): ${finding.check}`, finding };
 }
 
-/** Written at once, so that a long run that is ended has not been for nothing. @param {string} name @param {Finding} finding */
+/**
+ * Written at once, so that a long run that is ended has not been for nothing.
+ *
+ * @param {string} name
+ * @param {Finding} finding
+ */
 function record(name, finding) {
   recorded[name] = finding;
   const all = mutants.flatMap((mutant) =>
