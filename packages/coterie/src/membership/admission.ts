@@ -53,10 +53,11 @@ export class Admission {
     else if (message.type === 'iam') this.#compare(message);
   }
 
-  /** On every heartbeat. A leader swaps learners that have caught up for the member their name had before. */
+  /** On every heartbeat. One that has applied its own removal says so; a leader swaps learners that have caught up for the member their name had before. */
   tick(): void {
     const status = this.#host.status();
-    if (status.role === 'leader') this.#promote(status);
+    if (knowsItsRemoval(status)) this.#host.removed();
+    else if (status.role === 'leader') this.#promote(status);
     else if (status.leader === 0 && this.#ticks++ % askEveryTicks === 0) this.#askWhetherRemoved();
   }
 
@@ -192,4 +193,13 @@ export class Admission {
     if ((message.appliedIndex ?? 0) < Math.max(status.id, status.applied + 1) || message.members.length === 0) return;
     if (!message.members.some((m) => m.id === status.id)) this.#host.removed();
   }
+}
+
+/**
+ * Our id is the index of the entry that added us: whoever has applied that far and does not find itself was removed.
+ * Nothing else would tell it: it may not campaign, so it would believe in its last leader for ever.
+ */
+function knowsItsRemoval({ id, applied, conf }: CoreStatus): boolean {
+  if (applied < id) return false;
+  return ![conf.voters, conf.votersOutgoing, conf.learners, conf.learnersNext].some((half) => half.includes(id));
 }
