@@ -1,4 +1,5 @@
 import { CoterieError } from '@coterie/errors';
+import { encodeConfChange } from '../core/conf-change.js';
 import type { ConfState, NodeId } from '../core/messages.js';
 import type { ConfChange } from '../core/ready.js';
 import type { MemberRecord } from '../ports/state-machine.js';
@@ -7,6 +8,24 @@ import { decodeCommandList, encodeCommandList } from './entry-batch.js';
 /** The context of a membership change: for each of its steps the record of the member it adds, or nothing. */
 export function encodeMemberContext(records: readonly (Uint8Array | undefined)[]): Uint8Array {
   return encodeCommandList(records.map((record) => record ?? new Uint8Array(0)));
+}
+
+/**
+ * The data of an entry that changes the membership. What is refused here could not be applied: every member would stop
+ * at that entry, again and again.
+ *
+ * @throws CoterieError ERR_INVALID_ARGUMENT
+ */
+export function encodeMemberChange(change: ConfChange, records: readonly (Uint8Array | undefined)[]): Uint8Array {
+  if (records.length > change.steps.length) {
+    const message = `${records.length} records for ${change.steps.length} steps`;
+    throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument: 'records' });
+  }
+  if (change.steps.filter(({ id }) => id === 0).length > 1) {
+    const message = 'an entry has one index, so one change adds one member of id 0 at most';
+    throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument: 'steps' });
+  }
+  return encodeConfChange(change, encodeMemberContext(records));
 }
 
 /**

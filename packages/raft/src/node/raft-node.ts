@@ -1,5 +1,4 @@
 import { CoterieError, InvariantError } from '@coterie/errors';
-import { encodeConfChange } from '../core/conf-change.js';
 import type { RaftCore } from '../core/core.js';
 import type { Index, Message, NodeId, SnapshotMeta } from '../core/messages.js';
 import type { AppendBatch, ConfChange, CoreStatus, ProposeResult, Ready, Role } from '../core/ready.js';
@@ -15,7 +14,7 @@ import { LeaderLease } from './leader-lease.js';
 import { LogRelease } from './log-release.js';
 import { LogTime } from './log-time.js';
 import { LogWriter } from './log-writer.js';
-import { encodeMemberContext } from './member-records.js';
+import { encodeMemberChange } from './member-records.js';
 import type { NodeParts } from './node-parts.js';
 import { coreConfig, startCore } from './start-core.js';
 import { electionTicks } from './options.js';
@@ -153,11 +152,14 @@ export class RaftNode {
    * the entry. One that removes or demotes this leader is refused with `transferring`: it hands over first.
    *
    * @param records for each step the record of the member that it adds
+   * @throws CoterieError ERR_INVALID_ARGUMENT for a change that cannot be made anywhere; nothing was proposed
    */
   changeMembership(change: ConfChange, records: readonly (Uint8Array | undefined)[]): ProposeResult {
     let result: ProposeResult = { ok: false, reason: 'noLeader' };
+    // Outside of the event: what a caller got wrong is the caller's error and stops nobody.
+    const data = encodeMemberChange(change, records);
     this.#event(() => {
-      result = proposeChange(this.#core, change, encodeConfChange(change, encodeMemberContext(records)));
+      result = proposeChange(this.#core, change, data);
     });
     return result;
   }
