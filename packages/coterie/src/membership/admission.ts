@@ -26,6 +26,9 @@ export interface AdmissionHost {
  */
 const caughtUpEntries = 1000;
 
+/** Earlier ids of a name that one change removes: far more than there are, and fewer than a change may have steps. */
+const removalsMax = 100;
+
 /** A member without a leader asks the others so seldom, in heartbeats. */
 const askEveryTicks = 10;
 
@@ -115,8 +118,14 @@ export class Admission {
     }
     if (this.#someoneAlive(message.name, status)) return;
     const record = encodeMember({ name: message.name, url: message.url, incarnation: message.incarnation });
+    // Whoever loses its disk again and again before it has caught up leaves one learner behind, not one each time.
+    const stale = this.#host.members().filter((m) => m.name === message.name && status.conf.learners.includes(m.id));
+    const steps = [
+      { op: 'addLearner', id: 0 } as const,
+      ...stale.slice(0, removalsMax).map((m) => ({ op: 'remove', id: m.id }) as const),
+    ];
     // A refusal (another change is under way) needs no answer: the newcomer asks again.
-    this.#host.change({ transition: 'auto', steps: [{ op: 'addLearner', id: 0 }] }, [record]);
+    this.#host.change({ transition: 'auto', steps }, [record]);
   }
 
   /**
@@ -152,7 +161,7 @@ export class Admission {
       if (earlier.some((m) => status.progress.some((p) => p.id === m.id && p.recentActive))) continue;
       const steps = [
         { op: 'addVoter', id: learner.id } as const,
-        ...earlier.map((m) => ({ op: 'remove', id: m.id }) as const),
+        ...earlier.slice(0, removalsMax).map((m) => ({ op: 'remove', id: m.id }) as const),
       ];
       this.#host.change({ transition: 'auto', steps }, []);
       return;

@@ -63,3 +63,42 @@ test('a member that has just joined is not told it was removed by one that has n
   );
   expect(removals()).toBe(0);
 });
+
+test('a peer that loses its disk again and again leaves one learner behind, and a voter stays until it is replaced', () => {
+  const changes: unknown[] = [];
+  const names = ['a', 'b', 'c'];
+  const member = (id: number, name: string) => ({ id, name, url: `m://${name}`, incarnation: `${name}${id}` });
+  const admission = new Admission({
+    directory: new LinkDirectory('a', { a: 'm://a', b: 'm://b', c: 'm://c' }),
+    identity: { format: 1, clusterId: 'x', name: 'a', incarnation: 'a1', uid: 7, memberId: 1, founders: [] },
+    url: 'm://a',
+    status: () =>
+      ({
+        ...{ id: 1, role: 'leader', leader: 1, applied: 60, commit: 60, progress: [] },
+        conf: { voters: [1, 2, 3], votersOutgoing: [], learners: [41, 57], learnersNext: [], autoLeave: false },
+      }) as never,
+    members: () => [member(1, 'a'), member(2, 'b'), member(3, 'c'), member(41, 'c'), member(57, 'b')],
+    change: (change, records) => {
+      changes.push([change.steps, records.length]);
+      return { ok: false, reason: 'pending' };
+    },
+    send: () => undefined,
+    removed: () => undefined,
+    problem: () => undefined,
+  });
+  const directory = new LinkDirectory('a', { a: 'm://a', b: 'm://b', c: 'm://c' });
+  const link = directory.others.find((other) => other.name === 'c')!.id;
+  admission.onControl(
+    link,
+    encodeControl({ type: 'join', name: 'c', incarnation: 'c-new', state: 'empty', names, url: 'm://c' }),
+  );
+  expect(changes).toEqual([
+    [
+      [
+        { op: 'addLearner', id: 0 },
+        { op: 'remove', id: 41 },
+      ],
+      1,
+    ],
+  ]);
+});
