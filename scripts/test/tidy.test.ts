@@ -6,6 +6,8 @@ import {
   declaredCodes,
   describedCodes,
   errorPageFaults,
+  limitPageFaults,
+  memberNames,
   packagePageFaults,
   unknownCodes,
 } from '../tidy/page-rules.js';
@@ -98,6 +100,18 @@ describe('the rules find what breaks them', () => {
     ]);
     expect(unknownCodes({ file: inSrc, text: `'ERR_A' 'ERR_AA' 'ERR_SOCKET_CLOSED'` }, ['ERR_A'])).toHaveLength(1);
   });
+
+  it('limits without a row, and a declaration that is gone', () => {
+    const text = 'const a = { x: 1, y: 2 } as const; interface B extends A { readonly z: number; }';
+    expect([memberNames({ file: inSrc, text }, 'a'), memberNames({ file: inSrc, text }, 'B')]).toEqual([
+      ['x', 'y'],
+      ['z'],
+    ]);
+    const file = 'packages/mvcc/src/kv/limits.ts';
+    expect(limitPageFaults('\n| `updateAttempts` |', [[file, 'KvLimits']])).toEqual([]);
+    expect(limitPageFaults('updateAttempts', [[file, 'KvLimits']])).toHaveLength(1);
+    expect(limitPageFaults('', [[file, 'Gone']])).toEqual([`${file} declares no Gone`]);
+  });
 });
 
 describe('the tree keeps the rules', () => {
@@ -116,6 +130,10 @@ describe('the tree keeps the rules', () => {
     expect(codes.length).toBeGreaterThan(0);
     const named = code.filter(({ file }) => /\/src\//.test(file)).flatMap((source) => unknownCodes(source, codes));
     expect([...errorPageFaults(read('docs/errors.md').text, codes), ...named]).toEqual([]);
+  });
+
+  it('has a row for every limit', () => {
+    expect(limitPageFaults(read('docs/limits.md').text)).toEqual([]);
   });
 
   it('has a page for every package', () => {

@@ -49,6 +49,43 @@ export function errorPageFaults(page: string, codes: readonly string[]): string[
   ];
 }
 
+/** Where limits and options with a number are declared. The page of limits has a row for each. */
+const limitDeclarations: readonly (readonly [file: string, name: string])[] = [
+  ['packages/mvcc/src/limits.ts', 'replicatedLimits'],
+  ['packages/mvcc/src/limits.ts', 'MvccLimits'],
+  ['packages/mvcc/src/kv/limits.ts', 'KvLimits'],
+  ['packages/raft/src/node/options.ts', 'NodeOptions'],
+  ['packages/transport-ws/src/options.ts', 'WsTransportLimits'],
+];
+
+/** The names of the members of an interface, or of the object that a constant is. */
+export function memberNames(source: SourceText, name: string): string[] {
+  const tree = parse(source);
+  const names: string[] = [];
+  const take = (members: readonly ts.NamedDeclaration[]): void =>
+    void names.push(...members.map((member) => member.name?.getText(tree) ?? ''));
+  const visit = (node: ts.Node): void => {
+    if (ts.isInterfaceDeclaration(node) && node.name.text === name) take(node.members);
+    else if (ts.isVariableDeclaration(node) && node.name.getText(tree) === name && node.initializer !== undefined) {
+      const value = ts.isAsExpression(node.initializer) ? node.initializer.expression : node.initializer;
+      if (ts.isObjectLiteralExpression(value)) take(value.properties);
+    } else ts.forEachChild(node, visit);
+  };
+  visit(tree);
+  return names;
+}
+
+/** Limits that the page of limits has no row for. */
+export function limitPageFaults(page: string, declarations = limitDeclarations): string[] {
+  return declarations.flatMap(([file, name]) => {
+    const names = memberNames(read(file), name);
+    if (names.length === 0) return [`${file} declares no ${name}`];
+    return names
+      .filter((limit) => !page.includes(`\n| \`${limit}\` `))
+      .map((limit) => `docs/limits.md has no row for ${limit}`);
+  });
+}
+
 /**
  * Codes in the text of the source that the errors package does not know: a typing mistake in a comment or a message.
  */

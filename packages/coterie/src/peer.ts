@@ -40,10 +40,11 @@ export interface Peer extends Kv, AsyncDisposable {
   statusChanges(opts?: EndlessOptions): AsyncIterableIterator<PeerStatus>;
   readonly members: Members;
   /**
-   * Hands leadership to another voter, the furthest one unless `to` names it. Called on the leader.
+   * Hands leadership to another voter, the furthest one unless `to` names it. Resolves when another one leads. Any peer
+   * may be asked: one that does not lead passes the wish on to its leader.
    *
-   * @throws CoterieError ERR_NO_LEADER when this peer does not lead or nobody can take over, ERR_INVALID_ARGUMENT for
-   *   an unknown name
+   * @throws CoterieError ERR_NO_LEADER without a leader or when nobody can take over, ERR_INVALID_ARGUMENT for an
+   *   unknown name, ERR_TIMEOUT when nobody took over in time
    */
   transferLeadership(opts?: CallOptions & { to?: string | undefined }): Promise<void>;
   /** Figures for tests, benchmarks and support: state hash, syncs, writes under way. */

@@ -60,7 +60,10 @@ export interface Engine extends KvEngine {
    */
   ready(request: null, control: CallControl): Promise<PeerStatus>;
   members(request: null, control: CallControl): Promise<readonly MemberInfo[]>;
-  /** `to` is a name; left out: the voter that is furthest. Resolves when another one leads. */
+  /**
+   * `to` is a name; left out: the voter that is furthest. Resolves when another one leads; rejects with ERR_NO_LEADER,
+   * ERR_INVALID_ARGUMENT, ERR_TIMEOUT.
+   */
   transferLeadership(request: { readonly to?: string }, control: CallControl): Promise<null>;
   diagnostics(request: null, control: CallControl): Promise<PeerDiagnostics>;
   /** Present status first, then the latest after each change. */

@@ -56,7 +56,10 @@ export class Admission {
     else if (message.type === 'iam') this.#compare(message);
   }
 
-  /** On every heartbeat. One that has applied its own removal says so; a leader swaps learners that have caught up for the member their name had before. */
+  /**
+   * On every heartbeat. One that has applied its own removal says so; a leader swaps learners that have caught up for
+   * the member their name had before.
+   */
   tick(): void {
     const status = this.#host.status();
     if (knowsItsRemoval(status)) this.#host.removed();

@@ -28,9 +28,9 @@ const forwardedHeadBytes = 9;
 /**
  * A transport of members over a transport of links.
  *
- * Two things are checked of everything raft is given: it came over the link of its sender's name, and it is of our
- * cluster. The cluster's random number travels as the group of a message, so that a leftover of another cluster of the
- * same name, at the same address, is heard by nobody.
+ * Two things are checked of every message that raft is given: it came over the link of its sender's name, and it is of
+ * our cluster. The cluster's random number travels as the group of a message, so that a leftover of another cluster of
+ * the same name, at the same address, is heard by nobody.
  */
 export class MemberTransport implements Transport {
   readonly #links: Transport;
