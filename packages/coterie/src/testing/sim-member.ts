@@ -42,7 +42,7 @@ export class SimMember {
     const process = (this.process = world.time.process(dead));
     const { clock, turns } = process;
     const { time, checks } = world;
-    const { checkpointBytes, segmentBytes, options, core, leaderPriorities } = world.parameters;
+    const { checkpointBytes, segmentBytes, watchBytes, options, core, leaderPriorities } = world.parameters;
     const disks = simStorage(machine, {
       process,
       time,
@@ -71,7 +71,7 @@ export class SimMember {
       transport: this.transport,
       options,
       core: { ...core, leaderPriority: leaderPriorities[Object.keys(world.peers).indexOf(name)] ?? 0 },
-      limits: {},
+      limits: { watchBytes },
       history: { revisions: 1_000_000, ms: 1e9 },
       requestTimeoutMs: 10_000,
       closeTimeoutMs: 5000,

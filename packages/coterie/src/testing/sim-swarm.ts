@@ -18,6 +18,8 @@ export interface SimParameters {
   /** Frames on the way on one link. */
   readonly linkFrames: number;
   readonly snapshotChunkBytes: number;
+  /** What one watch holds for a slow reader. */
+  readonly watchBytes: number;
   /** By member: who is preferred as leader; 0 for nobody in particular. */
   readonly leaderPriorities: readonly number[];
 }
@@ -61,6 +63,7 @@ export function drawParameters(seed: number, choice: SwarmChoice = {}): SimParam
     segmentBytes: random.pick([4, 4, 16, 64]) * kib,
     linkFrames: random.pick([5, 20, 200, 10_000, 10_000]),
     snapshotChunkBytes: random.pick([256, 4 * kib, 64 * kib]),
+    watchBytes: new SeededRandom(Math.imul(seed, 0xc2b2ae35) ^ 0x3a7c).pick([256, 4 * kib, 4 << 20]),
     leaderPriorities: random.chance(0.3) ? Array.from({ length: members }, () => random.nextInt(3)) : [],
   };
   const { members: chosenMembers, simulatedMs: chosenMs, clients, paceMs: chosenPace } = choice;

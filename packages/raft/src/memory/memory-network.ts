@@ -284,7 +284,8 @@ export class MemoryNetwork {
     this.#schedule(this.#random.nextInt(Math.max(1, Math.ceil(this.#faults.staleMs))), () => {
       this.#staleFrames--;
       const receiver = this.#nodes.get(to);
-      if (receiver === undefined) return;
+      // While the fault is off nothing of it comes: a network that is healed is healed at once.
+      if (receiver === undefined || this.#faults.stale === 0) return;
       this.counters.stale++;
       this.#deliver(from, receiver, copy);
     });

@@ -24,7 +24,7 @@ export interface NetworkFaults {
   /**
    * Chance that a frame comes a second time up to `staleMs` later, to whoever then has the receiver's id: words of an
    * old term, of a process that is gone, to a process that has started since. No TCP connection does this; a relay may.
-   * Default 0.
+   * Default 0; while it is 0 those held back are dropped when their time comes.
    */
   readonly stale: number;
   /** Longest time such a frame is held back, in ms. Default 10,000. */

@@ -86,6 +86,16 @@ describe('trouble on a memory network', () => {
     expect(network.counters.stale).toBe(1);
   });
 
+  it('drops what it held back once the fault is off', async () => {
+    const { network, run, a, b } = world({ faults: { stale: 1, staleMs: 1000 } });
+    a.say(1);
+    run(0);
+    network.setFaults({ stale: 0 });
+    run(1000);
+    expect(b.heard).toEqual([1]);
+    expect(network.counters.stale).toBe(0);
+  });
+
   it('draws times from an exponential distribution with a heavy tail', () => {
     const { time, run, a, b } = world({ faults: { meanExtraMs: 10, reconnect: 1 } });
     for (let i = 0; i < 1000; i++) a.say(1);

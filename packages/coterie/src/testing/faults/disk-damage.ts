@@ -12,9 +12,11 @@ import { strikes, type FaultFamily } from './fault-family.js';
 const files: readonly { readonly count: string; readonly of: (path: string) => boolean }[] = [
   { count: 'bit flipped in log', of: (path) => path.endsWith('.wal') },
   { count: 'bit flipped in history', of: (path) => path.endsWith('.history') },
-  { count: 'bit flipped in snapshot', of: (path) => path.endsWith('.export') },
   { count: 'bit flipped in identity', of: (path) => path.endsWith('/IDENTITY') },
 ];
+/** An exported snapshot is there only while it travels: looked for so often. */
+const exportsEveryMs = 200;
+const inSnapshot = 'bit flipped in snapshot';
 const inHead = 'bit flipped in hard state';
 const inStore = 'bit flipped in store';
 const misdirected = 'write misdirected';
@@ -32,7 +34,14 @@ const traceSyncs = 2;
  * what it promised. The damaged disk is replaced then, or later when nobody has noticed.
  */
 export class DiskDamageFaults implements FaultFamily {
-  readonly counts = [...files.map(({ count }) => count), inHead, inStore, misdirected, ...DiskRepair.counts];
+  readonly counts = [
+    ...files.map(({ count }) => count),
+    inSnapshot,
+    inHead,
+    inStore,
+    misdirected,
+    ...DiskRepair.counts,
+  ];
   readonly #world: SimWorld;
   readonly #random: SeededRandom;
   readonly #untilMs: number;
@@ -52,7 +61,9 @@ export class DiskDamageFaults implements FaultFamily {
     const random = this.#random;
     const until = { ms: this.#untilMs, stopped: () => this.#stopped };
     const everyMs = random.pick([0, 0, 8000, 20_000, 60_000]);
-    if (everyMs > 0) strikes(this.#world, random, until, everyMs, () => this.#strike());
+    if (everyMs === 0) return;
+    strikes(this.#world, random, until, everyMs, () => this.#strike());
+    strikes(this.#world, random, until, exportsEveryMs, () => this.#flipInSnapshot());
   }
 
   stop(): void {
@@ -77,9 +88,17 @@ export class DiskDamageFaults implements FaultFamily {
     const paths = disk.paths.filter(of);
     if (paths.length === 0) return;
     disk.flipBit(this.#random.pick(paths));
-    // An exported snapshot belongs to one transfer: its receiver refuses it, and nobody else reads it.
-    if (count.endsWith('snapshot')) this.#world.counts.add(count);
-    else this.#damage(member, count);
+    this.#damage(member, count);
+  }
+
+  /** Needs no leave of the atlas: an exported snapshot is a copy for one receiver, who refuses it. */
+  #flipInSnapshot(): void {
+    for (const { machine } of this.#world.alive) {
+      const path = machine.disk.paths.find((one) => one.endsWith('.export'));
+      if (path === undefined || this.#random.chance(0.7)) continue;
+      machine.disk.flipBit(path);
+      this.#world.counts.add(inSnapshot);
+    }
   }
 
   /** The head of a segment of the log repeats the hard state. */
