@@ -5,6 +5,7 @@ import type { Entry, Message } from './messages.js';
 import type { ConfChange, ProposeResult, RefusalReason } from './ready.js';
 import { appendOwn, broadcastAppend } from './replication.js';
 import type { CoreState } from './state.js';
+import { handOverBeforeLeaving } from './transfer.js';
 
 const leaveJointData = encodeConfChange({ transition: 'auto', steps: [] }, new Uint8Array(0));
 const noData = new Uint8Array(0);
@@ -57,6 +58,7 @@ export function onPropose(s: CoreState, message: Message & { readonly type: 'pro
 export function maybeProposeLeave(s: CoreState): void {
   if (s.role !== 'leader' || !s.members.conf.autoLeave || !s.members.joint) return;
   if (s.log.applied < s.pendingConfIndex || whyNotNow(s) !== undefined) return;
+  if (handOverBeforeLeaving(s)) return;
   acceptConfChange(s, leaveJointData);
 }
 

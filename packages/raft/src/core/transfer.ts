@@ -55,6 +55,26 @@ function bestPrepared(s: CoreState): Progress | undefined {
 }
 
 /**
+ * A leader that votes in the outgoing half alone hands over before the joint configuration is left. It would be the
+ * first to know that the end is committed, and step down; were its word lost and it as well, those who stay would still
+ * need votes of the outgoing half, which may have no majority without it (etcd issue 10563).
+ *
+ * Where nobody can take over at once, or one that was told to did not, the configuration is left as it is.
+ *
+ * @returns whether a transfer has begun
+ */
+export function handOverBeforeLeaving(s: CoreState): boolean {
+  const { conf } = s.members;
+  if (s.toldToCampaign || !conf.votersOutgoing.includes(s.id) || conf.voters.includes(s.id)) return false;
+  let best: Progress | undefined;
+  for (const progress of s.members.all) {
+    if (!conf.voters.includes(progress.id) || !progress.recentActive || progress.match < s.log.commit) continue;
+    if (best === undefined || progress.match > best.match) best = progress;
+  }
+  return best !== undefined && transferLeadership(s, best.id);
+}
+
+/**
  * The deadline has a clock of its own: one transfer asked for after the other must not put off the check of the quorum.
  */
 export function tickTransfer(s: CoreState): void {

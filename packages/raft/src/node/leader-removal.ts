@@ -27,10 +27,11 @@ export function proposeChange(core: RaftCore, change: ConfChange, data: Uint8Arr
  */
 export function successorBefore(change: ConfChange, status: CoreStatus): NodeId | undefined {
   const { id, conf, progress, role } = status;
-  if (role !== 'leader' || !conf.voters.includes(id)) return undefined;
+  const votes = new Set([...conf.voters, ...conf.votersOutgoing]);
+  if (role !== 'leader' || !votes.has(id)) return undefined;
   const next = nextConf(conf, change);
   if (!next.ok || next.conf.voters.includes(id)) return undefined;
-  const stay = progress.filter((each) => next.conf.voters.includes(each.id) && conf.voters.includes(each.id));
+  const stay = progress.filter((each) => next.conf.voters.includes(each.id) && votes.has(each.id));
   const [best] = stay.sort((a, b) => Number(b.recentActive) - Number(a.recentActive) || b.match - a.match);
   return best?.id;
 }

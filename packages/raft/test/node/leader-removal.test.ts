@@ -51,6 +51,14 @@ describe('a change that removes the leader', () => {
     ).toBe(3);
   });
 
+  it('may be the end of a joint configuration', () => {
+    const leave: ConfChange = { transition: 'auto', steps: [] };
+    const of = (voters: number[], votersOutgoing: number[]) =>
+      successorBefore(leave, { ...status(voters), conf: confOf(voters, { votersOutgoing }) });
+    expect(of([2, 3, 4], [1, 2, 3])).toBe(4);
+    expect(of([1, 3], [1, 2, 3])).toBeUndefined();
+  });
+
   it('is none where the leader stays, or nobody who stays votes yet', () => {
     const of = (steps: ConfChange['steps'], voters: number[], learners: number[] = []) =>
       successorBefore({ transition: 'auto', steps }, status(voters, learners));

@@ -102,6 +102,32 @@ describe('lease reads', () => {
     expect([leader.node.isLeader, leader.node.leaseHeld]).toEqual([true, true]);
   });
 
+  it('trust in a member that comes back with a shorter election timeout only after the longer one', () => {
+    const overlap = (downMs: number): boolean => {
+      let shorter = 0;
+      const timing = (id: number) => (id === shorter ? { electionTimeoutMs: 150, heartbeatMs: 15 } : {});
+      const world = new DriverWorld(3, 8, { optionsOf: (id) => ({ leaseReads: true, ...timing(id) }) });
+      const leader = world.leader();
+      world.run(1000);
+      const [quick, deaf] = others(world, leader) as [TestMember, TestMember];
+      world.network.partition([leader.id], [deaf.id]);
+      // What the deaf one promised is over.
+      world.run(990);
+      cutOff(world, leader);
+      world.kill(quick);
+      shorter = quick.id;
+      const until = world.time.now + 2000;
+      world.time.schedule(downMs, () => void world.restart(quick));
+      let overlapped = false;
+      while (world.time.step(until)) {
+        const another = others(world, leader).some((each) => !each.dead && each.node.isLeader);
+        overlapped ||= another && leader.node.leaseHeld;
+      }
+      return overlapped;
+    };
+    expect([overlap(50), overlap(1000)]).toEqual([true, false]);
+  });
+
   it('stop when the own disk stands still', () => {
     const world = new DriverWorld(3, 6, on);
     const leader = world.leader();
