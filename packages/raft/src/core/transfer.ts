@@ -59,7 +59,7 @@ function bestPrepared(s: CoreState): Progress | undefined {
  * first to know that the end is committed, and step down; were its word lost and it as well, those who stay would still
  * need votes of the outgoing half, which may have no majority without it (etcd issue 10563).
  *
- * Where nobody can take over at once, or one that was told to did not, the configuration is left as it is.
+ * Where nobody can take over at once, or whoever was told to did not, the end is proposed all the same.
  *
  * @returns whether a transfer has begun
  */
