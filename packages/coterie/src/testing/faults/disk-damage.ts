@@ -6,7 +6,7 @@ import type { SimMember } from '../sim-member.js';
 import type { SimMachine } from '../sim-storage.js';
 import type { SimWorld } from '../sim-world.js';
 import { DiskRepair } from './disk-repair.js';
-import { strikes, type FaultFamily } from './fault-family.js';
+import { FaultFamily } from './fault-family.js';
 
 /** Damage to files at rest: what it is called, and which files. */
 const files: readonly { readonly count: string; readonly of: (path: string) => boolean }[] = [
@@ -33,8 +33,8 @@ const traceSyncs = 2;
  * Whoever reads the damage has to refuse it: a member that goes on with less than it acknowledged would vote against
  * what it promised. The damaged disk is replaced then, or later when nobody has noticed.
  */
-export class DiskDamageFaults implements FaultFamily {
-  readonly counts = [
+export class DiskDamageFaults extends FaultFamily {
+  override readonly counts = [
     ...files.map(({ count }) => count),
     inSnapshot,
     inHead,
@@ -42,41 +42,34 @@ export class DiskDamageFaults implements FaultFamily {
     misdirected,
     ...DiskRepair.counts,
   ];
-  readonly #world: SimWorld;
-  readonly #random: SeededRandom;
-  readonly #untilMs: number;
   readonly #repair: DiskRepair;
   readonly #waiting = new Map<Plan, { readonly machine: SimMachine; readonly id: NodeId | undefined }>();
-  #stopped = false;
 
   constructor(world: SimWorld, random: SeededRandom, untilMs: number) {
-    this.#world = world;
-    this.#random = random;
-    this.#untilMs = untilMs;
+    super(world, random, untilMs);
     this.#repair = new DiskRepair(world, random);
     world.onDiskFailure = (member, error) => this.#repair.onFailure(member, error);
   }
 
-  start(): void {
-    const random = this.#random;
-    const until = { ms: this.#untilMs, stopped: () => this.#stopped };
+  override start(): void {
+    const random = this.random;
     const everyMs = random.pick([0, 0, 8000, 20_000, 60_000]);
     if (everyMs === 0) return;
-    strikes(this.#world, random, until, everyMs, () => this.#strike());
-    strikes(this.#world, random, until, exportsEveryMs, () => this.#flipInSnapshot());
+    this.strikes(everyMs, () => this.#strike());
+    this.strikes(exportsEveryMs, () => this.#flipInSnapshot());
   }
 
-  stop(): void {
-    this.#stopped = true;
+  override stop(): void {
+    super.stop();
     for (const plan of this.#waiting.keys()) this.#callOff(plan);
     this.#repair.finish();
   }
 
   #strike(): void {
-    const candidates = this.#world.alive.filter((member) => this.#world.atlas.mayLose(member));
+    const candidates = this.world.alive.filter((member) => this.world.atlas.mayLose(member));
     if (candidates.length === 0) return;
-    const member = this.#random.pick(candidates);
-    const kind = this.#random.nextInt(files.length + 3);
+    const member = this.random.pick(candidates);
+    const kind = this.random.nextInt(files.length + 3);
     if (kind < files.length) this.#flipInFile(member, files[kind]!);
     else if (kind === files.length) this.#flipInHead(member);
     else if (kind === files.length + 1) this.#flipInStore(member);
@@ -87,17 +80,17 @@ export class DiskDamageFaults implements FaultFamily {
     const { disk } = member.machine;
     const paths = disk.paths.filter(of);
     if (paths.length === 0) return;
-    disk.flipBit(this.#random.pick(paths));
+    disk.flipBit(this.random.pick(paths));
     this.#damage(member, count);
   }
 
   /** Needs no leave of the atlas: an exported snapshot is a copy for one receiver, who refuses it. */
   #flipInSnapshot(): void {
-    for (const { machine } of this.#world.alive) {
+    for (const { machine } of this.world.alive) {
       const path = machine.disk.paths.find((one) => one.endsWith('.export'));
-      if (path === undefined || this.#random.chance(0.7)) continue;
+      if (path === undefined || this.random.chance(0.7)) continue;
       machine.disk.flipBit(path);
-      this.#world.counts.add(inSnapshot);
+      this.world.counts.add(inSnapshot);
     }
   }
 
@@ -106,7 +99,7 @@ export class DiskDamageFaults implements FaultFamily {
     const { disk } = member.machine;
     const path = disk.paths.findLast((one) => one.endsWith('.wal'));
     if (path === undefined) return;
-    disk.flipBit(path, this.#random.nextInt(128 * 8));
+    disk.flipBit(path, this.random.nextInt(128 * 8));
     this.#damage(member, inHead);
   }
 
@@ -114,18 +107,18 @@ export class DiskDamageFaults implements FaultFamily {
     const { ordered } = member.machine;
     const records = [...ordered.records()];
     if (records.length === 0) return;
-    const { directory, key } = this.#random.pick(records);
-    if (ordered.flipBit(directory, key, this.#random.nextInt(2 ** 16))) this.#damage(member, inStore);
+    const { directory, key } = this.random.pick(records);
+    if (ordered.flipBit(directory, key, this.random.nextInt(2 ** 16))) this.#damage(member, inStore);
   }
 
   #damage(member: SimMember, count: string): void {
     const { name, machine } = member;
-    this.#world.counts.add(count);
-    this.#world.note(`${count} ${name}`);
+    this.world.counts.add(count);
+    this.world.note(`${count} ${name}`);
     machine.damaged = true;
-    this.#world.atlas.lose(member);
+    this.world.atlas.lose(member);
     // Its disk will be another one, and that one another member's.
-    this.#world.confChanges++;
+    this.world.confChanges++;
     this.#inspectLater(name, machine);
   }
 
@@ -133,8 +126,8 @@ export class DiskDamageFaults implements FaultFamily {
     const { machine } = member;
     const { incarnation } = machine;
     const plan: Plan = {
-      point: this.#random.pick(['wal.write', 'wal.write', 'history.write']),
-      skip: this.#random.pick([0, 1, 5]),
+      point: this.random.pick(['wal.write', 'wal.write', 'history.write']),
+      skip: this.random.pick([0, 1, 5]),
       strike: misdirect,
       // Another disk would be another member's.
       stillDue: () => machine.incarnation === incarnation && !machine.damaged,
@@ -144,28 +137,28 @@ export class DiskDamageFaults implements FaultFamily {
         if (plan.point === 'wal.write') machine.untraceable = traceSyncs;
       },
     };
-    this.#waiting.set(plan, { machine, id: this.#world.atlas.lose(member) });
+    this.#waiting.set(plan, { machine, id: this.world.atlas.lose(member) });
     machine.sabotage.plan(plan);
-    this.#world.time.schedule(waitMs, () => this.#callOff(plan));
+    this.world.time.schedule(waitMs, () => this.#callOff(plan));
   }
 
   #callOff(plan: Plan): void {
     const waiting = this.#waiting.get(plan);
     if (waiting === undefined) return;
     this.#waiting.delete(plan);
-    if (waiting.machine.sabotage.cancel(plan)) this.#world.atlas.spare(waiting.id);
+    if (waiting.machine.sabotage.cancel(plan)) this.world.atlas.spare(waiting.id);
   }
 
   /** Restarts the process, so that it reads what it has; and later replaces the disk even so. */
   #inspectLater(name: string, machine: SimMachine): void {
     const { incarnation } = machine;
     const restart = (replace: boolean) => () => {
-      if (this.#stopped || !machine.damaged || machine.incarnation !== incarnation) return;
-      this.#world.die(name, this.#random.chance(0.5) ? 'power' : 'kill');
+      if (this.stopped || !machine.damaged || machine.incarnation !== incarnation) return;
+      this.world.die(name, this.random.chance(0.5) ? 'power' : 'kill');
       if (replace) this.#repair.replace(name);
       this.#repair.bootLater(name);
     };
-    if (this.#random.chance(0.7)) this.#world.time.schedule(this.#random.nextInt(10_000), restart(false));
-    this.#world.time.schedule(10_000 + this.#random.nextInt(30_000), restart(true));
+    if (this.random.chance(0.7)) this.world.time.schedule(this.random.nextInt(10_000), restart(false));
+    this.world.time.schedule(10_000 + this.random.nextInt(30_000), restart(true));
   }
 }

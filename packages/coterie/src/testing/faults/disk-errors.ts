@@ -1,9 +1,7 @@
 import type { DiskStrike } from '@coterie/mvcc/testing';
-import type { SeededRandom } from '@coterie/raft/testing';
 import type { Plan } from '../sabotage.js';
 import type { SimMachine } from '../sim-storage.js';
-import type { SimWorld } from '../sim-world.js';
-import { strikes, type FaultFamily } from './fault-family.js';
+import { FaultFamily } from './fault-family.js';
 
 interface Trouble {
   readonly count: string;
@@ -65,39 +63,28 @@ const waitMs = 20_000;
  * Any number of members may be struck at once: each must stop rather than go on as if nothing had happened, and what it
  * had acknowledged is still on its disk when it is started again.
  */
-export class DiskErrorFaults implements FaultFamily {
-  readonly counts = [...troubles.map(({ count }) => count), 'ENOSPC'];
-  readonly #world: SimWorld;
-  readonly #random: SeededRandom;
-  readonly #untilMs: number;
+export class DiskErrorFaults extends FaultFamily {
+  override readonly counts = [...troubles.map(({ count }) => count), 'ENOSPC'];
   readonly #waiting = new Map<Plan, SimMachine>();
-  #stopped = false;
 
-  constructor(world: SimWorld, random: SeededRandom, untilMs: number) {
-    this.#world = world;
-    this.#random = random;
-    this.#untilMs = untilMs;
-  }
-
-  start(): void {
-    const random = this.#random;
-    const until = { ms: this.#untilMs, stopped: () => this.#stopped };
+  override start(): void {
+    const random = this.random;
     const everyMs = random.pick([0, 0, 5000, 15_000, 60_000]);
-    if (everyMs > 0) strikes(this.#world, random, until, everyMs, () => this.#fail());
+    if (everyMs > 0) this.strikes(everyMs, () => this.#fail());
     const fullEveryMs = random.pick([0, 0, 0, 20_000, 60_000]);
-    if (fullEveryMs > 0) strikes(this.#world, random, until, fullEveryMs, () => this.#fill());
+    if (fullEveryMs > 0) this.strikes(fullEveryMs, () => this.#fill());
   }
 
-  stop(): void {
-    this.#stopped = true;
+  override stop(): void {
+    super.stop();
     for (const [plan, machine] of this.#waiting) machine.sabotage.cancel(plan);
-    for (const machine of this.#world.machines.values()) machine.disk.capacityBytes = Infinity;
+    for (const machine of this.world.machines.values()) machine.disk.capacityBytes = Infinity;
   }
 
   #fail(): void {
-    const machine = this.#random.pick([...this.#world.machines.values()]);
-    const plan = this.#plan(machine, this.#random.pick(troubles));
-    this.#world.time.schedule(waitMs, () => {
+    const machine = this.random.pick([...this.world.machines.values()]);
+    const plan = this.#plan(machine, this.random.pick(troubles));
+    this.world.time.schedule(waitMs, () => {
       this.#waiting.delete(plan);
       machine.sabotage.cancel(plan);
     });
@@ -105,37 +92,37 @@ export class DiskErrorFaults implements FaultFamily {
 
   /** One disk or all of them take no more bytes than a little; later they have room again. */
   #fill(): void {
-    const machines = [...this.#world.machines.values()];
-    const full = this.#random.chance(0.3) ? machines : [this.#random.pick(machines)];
-    const forMs = this.#random.nextInt(this.#random.pick([1000, 10_000]));
-    const roomBytes = this.#random.nextInt(this.#random.pick([1, 1000, 64_000]));
+    const machines = [...this.world.machines.values()];
+    const full = this.random.chance(0.3) ? machines : [this.random.pick(machines)];
+    const forMs = this.random.nextInt(this.random.pick([1000, 10_000]));
+    const roomBytes = this.random.nextInt(this.random.pick([1, 1000, 64_000]));
     for (const machine of full) {
       const { disk } = machine;
       const refused = disk.counters.noSpace;
       disk.capacityBytes = disk.usedBytes + roomBytes;
       machine.excuses.storage = true;
       // The model of LevelDB takes no room of the simulated disk; the real one does.
-      const store = this.#random.chance(0.3) ? this.#plan(machine, storeIsFull) : undefined;
-      this.#world.time.schedule(forMs, () => {
+      const store = this.random.chance(0.3) ? this.#plan(machine, storeIsFull) : undefined;
+      this.world.time.schedule(forMs, () => {
         if (store !== undefined) machine.sabotage.cancel(store);
         disk.capacityBytes = Infinity;
-        this.#world.counts.add('ENOSPC', disk.counters.noSpace - refused);
+        this.world.counts.add('ENOSPC', disk.counters.noSpace - refused);
       });
     }
   }
 
   #plan(machine: SimMachine, { count, strike, points, excuse }: Trouble): Plan {
     const plan: Plan = {
-      point: this.#random.pick(points),
-      skip: this.#random.pick([0, 0, 1, 5, 30]),
+      point: this.random.pick(points),
+      skip: this.random.pick([0, 0, 1, 5, 30]),
       strike,
       fired: () => {
         this.#waiting.delete(plan);
         machine.excuses[excuse] = true;
         // What a wrong answer shows may also be taken for a failed operation, as a file that ends too early.
         if (excuse === 'corrupt') machine.excuses.storage = true;
-        this.#world.counts.add(count);
-        this.#world.note(`${count} ${plan.point}`);
+        this.world.counts.add(count);
+        this.world.note(`${count} ${plan.point}`);
       },
     };
     this.#waiting.set(plan, machine);

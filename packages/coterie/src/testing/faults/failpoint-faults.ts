@@ -1,9 +1,7 @@
-import type { SeededRandom } from '@coterie/raft/testing';
 import type { Plan } from '../sabotage.js';
 import { failpoints } from '../sim-failpoints.js';
 import type { SimMachine } from '../sim-storage.js';
-import type { SimWorld } from '../sim-world.js';
-import { strikes, type FaultFamily } from './fault-family.js';
+import { FaultFamily } from './fault-family.js';
 
 const all: readonly string[] = [...new Set([...failpoints.starting, ...failpoints.running, ...failpoints.snapshots])];
 const starting: ReadonlySet<string> = new Set(failpoints.starting);
@@ -17,77 +15,63 @@ const keyOf = (name: string, point: string): string => (snapshots.has(point) ? `
 const waitMs = 5000;
 const snapshotWaitMs = 60_000;
 
+/** How long after its death a process is started again, at the most; one drawn. */
+const bootWithinMs = [100, 3000];
+
 /** How often a point was struck is counted under this name. */
-export const failpointCount = (point: string): string => `failpoint ${point}`;
+const failpointCount = (point: string): string => `failpoint ${point}`;
 
 /** Processes that die, alone or with their machine's power, at a named step: before it, in its middle or after it. */
-export class FailpointFaults implements FaultFamily {
-  readonly counts = all.map(failpointCount);
-  readonly #world: SimWorld;
-  readonly #random: SeededRandom;
-  readonly #untilMs: number;
+export class FailpointFaults extends FaultFamily {
+  override readonly counts = all.map(failpointCount);
   readonly #waiting = new Map<string, Plan>();
-  #stopped = false;
 
-  constructor(world: SimWorld, random: SeededRandom, untilMs: number) {
-    this.#world = world;
-    this.#random = random;
-    this.#untilMs = untilMs;
-  }
-
-  start(): void {
-    const random = this.#random;
-    const until = { ms: this.#untilMs, stopped: () => this.#stopped };
+  override start(): void {
+    const random = this.random;
     const everyMs = random.pick([0, 0, 1000, 3000, 10_000]);
     if (everyMs === 0) return;
     // Founding comes once: its steps have to be waited for from the beginning.
-    for (const name of this.#world.names) if (random.chance(0.5)) this.#plan(name, random.pick(failpoints.starting));
-    strikes(this.#world, random, until, everyMs, () => this.#planOne());
+    for (const name of this.world.names) if (random.chance(0.5)) this.#plan(name, random.pick(failpoints.starting));
+    this.strikes(everyMs, () => this.#planOne());
   }
 
-  stop(): void {
-    this.#stopped = true;
+  override stop(): void {
+    super.stop();
     for (const [key, plan] of this.#waiting) this.#machine(key.split(' ')[0]!).sabotage.cancel(plan);
   }
 
   #machine(name: string): SimMachine {
-    return this.#world.machines.get(name)!;
+    return this.world.machines.get(name)!;
   }
 
   #planOne(): void {
-    const { names } = this.#world;
-    const name = this.#random.pick(names);
-    const points = this.#random.pick([failpoints.starting, failpoints.running, failpoints.snapshots]);
-    const point = this.#random.pick<string>(points);
+    const { names } = this.world;
+    const name = this.random.pick(names);
+    const points = this.random.pick([failpoints.starting, failpoints.running, failpoints.snapshots]);
+    const point = this.random.pick<string>(points);
     if (this.#waiting.has(keyOf(name, point))) return;
     this.#plan(name, point);
-    if (!starting.has(point) || !this.#world.running.has(name) || this.#random.chance(0.3)) return;
-    this.#world.die(name, this.#random.chance(0.5) ? 'power' : 'kill');
-    this.#bootLater(name);
+    if (!starting.has(point) || !this.world.running.has(name) || this.random.chance(0.3)) return;
+    this.world.die(name, this.random.chance(0.5) ? 'power' : 'kill');
+    this.bootLater(name, bootWithinMs);
   }
 
   #plan(name: string, point: string): void {
     const key = keyOf(name, point);
-    const how = this.#random.chance(0.6) ? 'power' : 'kill';
-    const skip = this.#random.pick(often.has(point) ? [0, 0, 1, 4, 20] : [0, 0, 0, 1]);
+    const how = this.random.chance(0.6) ? 'power' : 'kill';
+    const skip = this.random.pick(often.has(point) ? [0, 0, 1, 4, 20] : [0, 0, 0, 1]);
     const struck = (): void => {
-      this.#world.counts.add(failpointCount(point));
-      this.#world.die(name, how);
-      this.#bootLater(name);
+      this.world.counts.add(failpointCount(point));
+      this.world.die(name, how);
+      this.bootLater(name, bootWithinMs);
     };
-    const when = this.#random.pick(['before', 'middle', 'after'] as const);
+    const when = this.random.pick(['before', 'middle', 'after'] as const);
     const fired = (): void => void this.#waiting.delete(key);
     const plan: Plan = { point, skip, strike: { kind: 'stop', when, struck }, fired };
     this.#waiting.set(key, plan);
     this.#machine(name).sabotage.plan(plan);
-    this.#world.time.schedule(snapshots.has(point) ? snapshotWaitMs : waitMs, () => {
+    this.world.time.schedule(snapshots.has(point) ? snapshotWaitMs : waitMs, () => {
       if (this.#machine(name).sabotage.cancel(plan)) this.#waiting.delete(key);
-    });
-  }
-
-  #bootLater(name: string): void {
-    this.#world.time.schedule(this.#random.nextInt(this.#random.pick([100, 3000])), () => {
-      if (!this.#stopped && !this.#world.running.has(name)) this.#world.boot(name);
     });
   }
 }

@@ -7,36 +7,55 @@ import type { SimWorld } from '../sim-world.js';
  * A family draws its strengths from its own source of chance when it starts, and "not at all" often: a fault that is
  * always there hides what only happens without it (swarm testing). It strikes by itself until `stop`.
  */
-export interface FaultFamily {
+export abstract class FaultFamily {
   /** Names of what it counts, as they are printed. */
-  readonly counts: readonly string[];
-  start(): void;
+  abstract readonly counts: readonly string[];
+  protected readonly world: SimWorld;
+  protected readonly random: SeededRandom;
+  /** Virtual time, in ms, from which on it strikes no more. */
+  protected readonly untilMs: number;
+  protected stopped = false;
+
+  constructor(world: SimWorld, random: SeededRandom, untilMs: number) {
+    this.world = world;
+    this.random = random;
+    this.untilMs = untilMs;
+  }
+
+  abstract start(): void;
+
   /**
    * No new strike. What was done to these members is undone; what was done to others stays for good, and may get worse:
-   * the cluster must serve without them. A family that does not have it stops instead.
+   * the cluster must serve without them. A family that knows no such difference stops.
    */
-  freeze?(core: ReadonlySet<string>): void;
+  freeze(_core: ReadonlySet<string>): void {
+    this.stop();
+  }
+
   /** No new strike; what was done to the world is undone, so that it can heal. */
-  stop(): void;
+  stop(): void {
+    this.stopped = true;
+  }
+
+  /** Strikes again and again, at drawn moments `meanMs` apart on average, until the time is over or it has stopped. */
+  protected strikes(meanMs: number, strike: () => void): void {
+    this.world.time.schedule(this.random.nextInt(2 * meanMs), () => {
+      if (this.stopped || this.world.time.now >= this.untilMs) return;
+      strike();
+      this.strikes(meanMs, strike);
+    });
+  }
+
+  /** Starts a process within one of these times after its death, unless somebody else has. */
+  protected bootLater(name: string, withinMs: readonly number[]): void {
+    this.world.time.schedule(this.random.nextInt(this.random.pick(withinMs)), () => {
+      if (!this.stopped && !this.world.running.has(name)) this.world.boot(name);
+    });
+  }
 }
 
-/** Makes a family for a world. */
-export type MakeFamily = (world: SimWorld, random: SeededRandom, untilMs: number) => FaultFamily;
-
-/** Strikes again and again, at drawn moments `meanMs` apart on average, until the time is over or `stopped`. */
-export function strikes(
-  world: SimWorld,
-  random: SeededRandom,
-  until: { readonly ms: number; stopped(): boolean },
-  meanMs: number,
-  strike: () => void,
-): void {
-  world.time.schedule(random.nextInt(2 * meanMs), () => {
-    if (until.stopped() || world.time.now >= until.ms) return;
-    strike();
-    strikes(world, random, until, meanMs, strike);
-  });
-}
+/** A family as it is made for a world. */
+export type FaultFamilyClass = new (world: SimWorld, random: SeededRandom, untilMs: number) => FaultFamily;
 
 /** The same in another order. */
 export function shuffled<T>(random: SeededRandom, items: readonly T[]): T[] {

@@ -1,44 +1,26 @@
 import type { Message } from '@coterie/raft';
-import type { SeededRandom } from '@coterie/raft/testing';
 import type { SimMember } from '../sim-member.js';
-import type { SimWorld } from '../sim-world.js';
-import { strikes, type FaultFamily } from './fault-family.js';
+import { FaultFamily } from './fault-family.js';
 
 /** A peer of another version, or with broken memory: messages of unknown types, with impossible fields, plain bytes. */
-export class GarbageFaults implements FaultFamily {
-  readonly counts = ['strange message', 'strange bytes'];
-  readonly #world: SimWorld;
-  readonly #random: SeededRandom;
-  readonly #untilMs: number;
-  #stopped = false;
+export class GarbageFaults extends FaultFamily {
+  override readonly counts = ['strange message', 'strange bytes'];
 
-  constructor(world: SimWorld, random: SeededRandom, untilMs: number) {
-    this.#world = world;
-    this.#random = random;
-    this.#untilMs = untilMs;
-  }
-
-  start(): void {
-    const until = { ms: this.#untilMs, stopped: () => this.#stopped };
-    const meanMs = this.#random.pick([0, 0, 1000, 10_000]);
-    if (meanMs > 0 && this.#world.names.length > 1)
-      strikes(this.#world, this.#random, until, meanMs, () => this.#speak());
-  }
-
-  stop(): void {
-    this.#stopped = true;
+  override start(): void {
+    const meanMs = this.random.pick([0, 0, 1000, 10_000]);
+    if (meanMs > 0 && this.world.names.length > 1) this.strikes(meanMs, () => this.#speak());
   }
 
   #speak(): void {
-    const { alive, counts, links, names } = this.#world;
+    const { alive, counts, links, names } = this.world;
     if (alive.length === 0) return;
-    const victim = this.#random.pick(alive);
-    const from = this.#random.pick(names.filter((name) => name !== victim.name));
-    if (this.#random.chance(0.5)) {
+    const victim = this.random.pick(alive);
+    const from = this.random.pick(names.filter((name) => name !== victim.name));
+    if (this.random.chance(0.5)) {
       counts.add('strange bytes');
-      const bytes = Uint8Array.from({ length: this.#random.nextInt(40) }, () => this.#random.nextInt(256));
+      const bytes = Uint8Array.from({ length: this.random.nextInt(40) }, () => this.random.nextInt(256));
       // The kinds that exist, so that what follows is looked at.
-      if (bytes.length > 0 && this.#random.chance(0.8)) bytes[0] = 1 + this.#random.nextInt(2);
+      if (bytes.length > 0 && this.random.chance(0.8)) bytes[0] = 1 + this.random.nextInt(2);
       victim.transport.hearBytes(links.get(from)!, bytes);
       return;
     }
@@ -51,7 +33,7 @@ export class GarbageFaults implements FaultFamily {
   /** Rightly addressed, so that it gets as far as the core, and of no use there. */
   #message(victim: SimMember, from: string): Message | undefined {
     const status = victim.engine.replica?.node.status();
-    const sender = this.#world.running.get(from)?.engine.replica?.node.status();
+    const sender = this.world.running.get(from)?.engine.replica?.node.status();
     const group = victim.engine.replica?.identity.uid;
     if (status === undefined || sender === undefined || group === undefined) return undefined;
     const head = { group, from: sender.id, to: status.id, term: sender.term };
@@ -64,6 +46,6 @@ export class GarbageFaults implements FaultFamily {
       { ...head, type: 'appendResponse', index: '7', reject: 'no' },
       { ...head, type: 'readIndexResponse', context: -3 },
     ];
-    return this.#random.pick(strange) as Message;
+    return this.random.pick(strange) as Message;
   }
 }

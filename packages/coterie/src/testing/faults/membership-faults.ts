@@ -1,8 +1,6 @@
 import type { ConfChange, CoreStatus, RaftNode } from '@coterie/raft';
-import type { SeededRandom } from '@coterie/raft/testing';
 import type { SimMember } from '../sim-member.js';
-import type { SimWorld } from '../sim-world.js';
-import { shuffled, strikes, type FaultFamily } from './fault-family.js';
+import { FaultFamily, shuffled } from './fault-family.js';
 
 const mendEveryMs = 500;
 
@@ -10,8 +8,8 @@ const mendEveryMs = 500;
  * The cluster changes under load: members demoted, promoted and removed, one at a time and several in a joint change,
  * leadership handed to anybody. A removed member runs on until it notices; then its disk is wiped and it joins anew.
  */
-export class MembershipFaults implements FaultFamily {
-  readonly counts = [
+export class MembershipFaults extends FaultFamily {
+  override readonly counts = [
     ...['leadership transfer asked', 'member demoted', 'member promoted', 'member removed', 'several members changed'],
     ...[
       'joint change left by hand',
@@ -20,50 +18,39 @@ export class MembershipFaults implements FaultFamily {
       'removed member joined anew',
     ],
   ];
-  readonly #world: SimWorld;
-  readonly #random: SeededRandom;
-  readonly #untilMs: number;
-  #stopped = false;
   /** Nobody is let in and no joint change is left while the cluster must bear what it has. */
   #frozen = false;
 
-  constructor(world: SimWorld, random: SeededRandom, untilMs: number) {
-    this.#world = world;
-    this.#random = random;
-    this.#untilMs = untilMs;
-  }
-
-  start(): void {
-    if (this.#world.names.length < 2) return;
-    const random = this.#random;
-    const until = { ms: this.#untilMs, stopped: () => this.#stopped };
+  override start(): void {
+    if (this.world.names.length < 2) return;
+    const random = this.random;
     const transferMs = random.pick([0, 2000, 10_000]);
-    if (transferMs > 0) strikes(this.#world, random, until, transferMs, () => this.#transfer());
+    if (transferMs > 0) this.strikes(transferMs, () => this.#transfer());
     const changeMs = random.pick([0, 0, 1000, 5000, 15_000]);
     if (changeMs === 0) return;
     const kinds = this.#kinds().filter(() => random.chance(0.7));
-    if (kinds.length > 0) strikes(this.#world, random, until, changeMs, () => this.#change(random.pick(kinds)));
+    if (kinds.length > 0) this.strikes(changeMs, () => this.#change(random.pick(kinds)));
     this.#mend();
   }
 
-  freeze(): void {
-    this.#stopped = true;
+  override freeze(): void {
+    this.stopped = true;
     this.#frozen = true;
   }
 
   /** Who was removed joins again, and joint changes are left: this goes on until the end of the run. */
-  stop(): void {
-    this.#stopped = true;
+  override stop(): void {
+    super.stop();
     this.#frozen = false;
   }
 
   #transfer(): void {
     const node = this.#leader();
     if (node === undefined) return;
-    this.#world.counts.add('leadership transfer asked');
+    this.world.counts.add('leadership transfer asked');
     // To learners and to those far behind, too: a refusal or a deadline is the answer.
     const { voters, learners } = node.status().conf;
-    node.transferLeadership(this.#random.pick([...voters, ...learners]));
+    node.transferLeadership(this.random.pick([...voters, ...learners]));
   }
 
   #kinds(): ((node: RaftNode, status: CoreStatus) => void)[] {
@@ -80,20 +67,20 @@ export class MembershipFaults implements FaultFamily {
     if (node === undefined) return;
     const status = node.status();
     // Nobody takes a member away while the disk of another one is lost and not replaced: that may cost the majority.
-    const intact = new Set(this.#world.enrolled.values());
-    if (!status.conf.voters.every((id) => intact.has(id)) || !this.#world.atlas.isUnharmed(status.conf)) return;
+    const intact = new Set(this.world.enrolled.values());
+    if (!status.conf.voters.every((id) => intact.has(id)) || !this.world.atlas.isUnharmed(status.conf)) return;
     // Two of them at least stay: a cluster of one has nobody to bring it back.
     if (status.conf.voters.length > 2 || status.conf.learners.length > 0) kind(node, status);
   }
 
   #step(node: RaftNode, op: 'addLearner' | 'addVoter' | 'remove', ids: readonly number[], what: string): void {
     if (ids.length === 0) return;
-    this.#propose(node, [{ op, id: this.#random.pick(ids) }], what);
+    this.#propose(node, [{ op, id: this.random.pick(ids) }], what);
   }
 
   #several(node: RaftNode, voters: readonly number[]): void {
     if (voters.length < 4) return;
-    const [removed, demoted] = shuffled(this.#random, voters);
+    const [removed, demoted] = shuffled(this.random, voters);
     const steps = [
       { op: 'remove', id: removed! },
       { op: 'addLearner', id: demoted! },
@@ -102,20 +89,20 @@ export class MembershipFaults implements FaultFamily {
   }
 
   #propose(node: RaftNode, steps: ConfChange['steps'], what: string): void {
-    const transition = this.#random.pick(['auto', 'auto', 'implicit', 'explicit'] as const);
+    const transition = this.random.pick(['auto', 'auto', 'implicit', 'explicit'] as const);
     if (!node.changeMembership({ transition, steps }, []).ok) return;
-    this.#world.counts.add(what);
-    this.#world.confChanges++;
+    this.world.counts.add(what);
+    this.world.confChanges++;
   }
 
   // ------------------------------------------------------------------------------------------------------- afterwards
 
   /** What an operator does after changes: leaves a joint one, brings back who was removed. */
   #mend(): void {
-    this.#world.time.schedule(mendEveryMs, () => {
+    this.world.time.schedule(mendEveryMs, () => {
       if (!this.#frozen) {
         this.#leaveJoint();
-        for (const member of this.#world.alive) if (member.removed) this.#bringBack(member);
+        for (const member of this.world.alive) if (member.removed) this.#bringBack(member);
       }
       this.#mend();
     });
@@ -125,25 +112,25 @@ export class MembershipFaults implements FaultFamily {
     const node = this.#leader();
     const conf = node?.status().conf;
     if (conf === undefined || conf.votersOutgoing.length === 0 || conf.autoLeave) return;
-    if (!this.#stopped && this.#random.chance(0.7)) return;
+    if (!this.stopped && this.random.chance(0.7)) return;
     if (node!.changeMembership({ transition: 'auto', steps: [] }, []).ok) {
-      this.#world.counts.add('joint change left by hand');
+      this.world.counts.add('joint change left by hand');
     }
   }
 
   #bringBack(member: SimMember): void {
-    const { counts, time } = this.#world;
+    const { counts, time } = this.world;
     counts.add('removed member stopped');
     // On its old disk first, sometimes: it must find out again, and never vote in between.
-    const again = !this.#stopped && this.#random.chance(0.3);
-    this.#world.die(member.name, again ? 'kill' : 'wipe');
+    const again = !this.stopped && this.random.chance(0.3);
+    this.world.die(member.name, again ? 'kill' : 'wipe');
     counts.add(again ? 'removed member restarted' : 'removed member joined anew');
-    time.schedule(this.#random.nextInt(2000), () => {
-      if (!this.#frozen && !this.#world.running.has(member.name)) this.#world.boot(member.name);
+    time.schedule(this.random.nextInt(2000), () => {
+      if (!this.#frozen && !this.world.running.has(member.name)) this.world.boot(member.name);
     });
   }
 
   #leader(): RaftNode | undefined {
-    return this.#world.leader?.engine.replica?.node;
+    return this.world.leader?.engine.replica?.node;
   }
 }
