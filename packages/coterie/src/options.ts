@@ -59,8 +59,8 @@ export interface PeerOptions {
   /**
    * Takes part in lease reads: reads with `consistency: 'lease'` are then served by the leader's lease where one
    * stands, without a round trip. Default false. Trusts in clocks that run at about the same rate and do not stand
-   * still while others go on (suspend, a paused virtual machine): see the README. Before it is turned off, or the election
-   * timeout is made shorter, the peer must have been down for the old election timeout.
+   * still while others go on (suspend, a paused virtual machine): see the README. Before it is turned off, or the
+   * election timeout is made shorter, the peer must have been down for the old election timeout.
    */
   leaseReads?: boolean | undefined;
   /** By how much, in percent, the clocks of two peers may differ in rate while `leaseReads` is on. Default 10. */
