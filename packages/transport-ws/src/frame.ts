@@ -7,7 +7,7 @@ import { malformed, StrictReader } from './strict-reader.js';
 const formatVersion = 1;
 
 /** Default of `limits.maxBytes` in {@link decodeMessages}: 64 MiB. */
-export const defaultMaxFrameBytes = 64 << 20;
+const defaultMaxFrameBytes = 64 << 20;
 /** Messages in one frame. A turn sends a peer a handful; this bounds what a frame of tiny ones costs to decode. */
 const maxMessagesPerFrame = 65_536;
 

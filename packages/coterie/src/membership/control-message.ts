@@ -45,7 +45,7 @@ export type ControlMessage = Sender &
   );
 
 /** A control message is never larger; longer bytes are dropped unread. */
-export const controlBytesMax = 64 * 1024;
+const controlBytesMax = 64 * 1024;
 
 export function encodeControl(message: ControlMessage): Uint8Array {
   return Buffer.from(JSON.stringify(message), 'utf8');

@@ -92,7 +92,7 @@ export function readWholeFile(fs: FileSystem, path: string): Uint8Array {
 }
 
 /** The directory that holds a name. */
-export function parentOf(path: string): string {
+function parentOf(path: string): string {
   const trimmed = path.replace(/\/+$/, '');
   const cut = trimmed.lastIndexOf('/');
   if (cut > 0) return trimmed.slice(0, cut);

@@ -118,7 +118,7 @@ export class Reads {
   }
 }
 
-export function checkRevision(revision: number, current: number, compactRevision: number): void {
+function checkRevision(revision: number, current: number, compactRevision: number): void {
   if (!Number.isSafeInteger(revision) || revision < 1) {
     const message = `revision must be a safe integer from 1 on, not ${String(revision)}`;
     throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument: 'revision' });

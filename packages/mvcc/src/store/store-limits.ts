@@ -31,7 +31,7 @@ export interface StoreLimits {
   readonly pendingReads: number;
 }
 
-export const defaultStoreLimits: StoreLimits = {
+const defaultStoreLimits: StoreLimits = {
   checkpointBytes: 64 * MiB,
   checkpointOperations: 200_000,
   sliceRecords: 512,

@@ -8,7 +8,7 @@ const userPrefix = 'k';
 const ownPrefix = 'm';
 
 /** Behind every user key. */
-export const userKeysEnd: OrderedKey = String.fromCharCode(userPrefix.charCodeAt(0) + 1);
+const userKeysEnd: OrderedKey = String.fromCharCode(userPrefix.charCodeAt(0) + 1);
 
 /** Where the state of the checkpoint stands. */
 export const checkpointKey: OrderedKey = `${ownPrefix}checkpoint`;

@@ -15,7 +15,7 @@ const skipWord = 0xffffffff;
 const blockWord = 0xfffffffe;
 
 /** The ring's size in bytes; a power of two. A batch larger than a quarter of it goes beside the ring. */
-export const ringBytes = 4 * 1024 * 1024;
+const ringBytes = 4 * 1024 * 1024;
 
 /** Cells of the control block. */
 const cells = {

@@ -30,7 +30,7 @@ export function changeBatch(change: RevisionEvents, request: WatchRequest): RawB
   return events.length === 0 ? undefined : { kind: 'change', revision: change.revision, events };
 }
 
-export function inAnyRange(key: BinaryKey, ranges: readonly KeyRange[]): boolean {
+function inAnyRange(key: BinaryKey, ranges: readonly KeyRange[]): boolean {
   for (const range of ranges) if (inRange(key, range)) return true;
   return false;
 }

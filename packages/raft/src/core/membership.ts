@@ -133,7 +133,7 @@ export function leaveJoint(conf: ConfState): ConfResult {
  * The voters that the steps add, alone. What the old configuration was plays no part: its quorum is lost, and whoever
  * of it comes back is kept out by the cluster's new identity.
  */
-export function forceConf(steps: readonly ConfChangeStep[]): ConfResult {
+function forceConf(steps: readonly ConfChangeStep[]): ConfResult {
   const draft = new Draft(emptyConf, false);
   draft.make(steps);
   return draft.voters.size === 0 ? { ok: false, problem: 'noVoters' } : { ok: true, conf: draft.freeze() };

@@ -35,17 +35,7 @@ export class LogWriter {
   /** @param done as in the port: in order, once, never from inside this call */
   append(batch: AppendBatch, done: (error?: Error) => void): void {
     this.#started.push({ batch, atMs: this.#clock.now() });
-    const { seq, entries, mustSync } = batch;
-    const [first, last] = [entries[0]?.index ?? 0, entries.at(-1)];
-    this.#observer({
-      type: 'append',
-      action: 'started',
-      seq,
-      first,
-      last: last?.index ?? 0,
-      term: last?.term ?? 0,
-      mustSync,
-    });
+    this.#tell('started', batch);
     this.#storage.append(batch, done);
   }
 
@@ -53,18 +43,14 @@ export class LogWriter {
   durable(): void {
     const batch = this.#started.shift()?.batch;
     if (batch === undefined) return;
-    const { seq, entries, mustSync, hardState } = batch;
-    const [first, last] = [entries[0]?.index ?? 0, entries.at(-1)];
-    this.#observer({
-      type: 'append',
-      action: 'durable',
-      seq,
-      first,
-      last: last?.index ?? 0,
-      term: last?.term ?? 0,
-      mustSync,
-    });
-    if (hardState !== undefined) this.#observer({ type: 'hardState', ...hardState });
+    this.#tell('durable', batch);
+    if (batch.hardState !== undefined) this.#observer({ type: 'hardState', ...batch.hardState });
     this.#observer({ type: 'durable', index: this.#core.durableIndex });
+  }
+
+  #tell(action: 'started' | 'durable', { seq, entries, mustSync }: AppendBatch): void {
+    const [first, last] = [entries[0]?.index ?? 0, entries.at(-1)];
+    const range = { first, last: last?.index ?? 0, term: last?.term ?? 0 };
+    this.#observer({ type: 'append', action, seq, ...range, mustSync });
   }
 }

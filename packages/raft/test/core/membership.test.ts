@@ -252,32 +252,6 @@ describe('changing members', () => {
     expect(cluster.core(1).commit).toBe(index);
   });
 
-  test('a joint configuration is left in spite of a transfer in the way, and of a change of leader', () => {
-    const cluster = founded();
-    const core = cluster.elect(1);
-    cluster.holdApply(1);
-    cluster.change(1, [{ op: 'addLearner', id: 9 }], 'implicit');
-    cluster.pump();
-    cluster.only((message) => message.type !== 'timeoutNow');
-    core.transferLeadership(2);
-    cluster.resumeApply(1);
-    cluster.pump();
-    expect(core.conf.votersOutgoing).toEqual([1, 2, 3]);
-    cluster.tickAll(12);
-    expect(core.conf).toEqual(confOf([1, 2, 3], { learners: [9] }));
-
-    const other = founded();
-    other.elect(1);
-    other.change(1, [{ op: 'addLearner', id: 9 }], 'implicit');
-    // 1 leaves before it can propose to leave.
-    other.holdApply(1);
-    other.pump();
-    other.isolate(1);
-    other.tickAll(40);
-    const next = [2, 3].map((id) => other.core(id)).find((each) => each.isLeader);
-    expect(next?.conf).toEqual(confOf([1, 2, 3], { learners: [9] }));
-  });
-
   test('removing a voter can make entries committed at once', () => {
     const cluster = founded();
     cluster.elect(1);

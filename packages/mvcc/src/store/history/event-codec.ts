@@ -20,7 +20,7 @@ import type { KeyEvent, KeyRecord, RevisionEvents } from '../types.js';
  * The values are covered by the checksums in their records' heads, which apply has computed: nothing is summed twice on
  * the way here.
  */
-export const frameHeadBytes = 36;
+const frameHeadBytes = 36;
 
 const hasAfter = 1;
 const hasBefore = 2;
