@@ -1,99 +1,27 @@
-import { CoterieError, InvariantError } from '@coterie/errors';
-import type { RaftCore } from '../core/core.js';
+import { CoterieError } from '@coterie/errors';
 import type { Index, Message, NodeId, SnapshotMeta } from '../core/messages.js';
-import type { AppendBatch, ConfChange, CoreStatus, ProposeResult, Ready, Role } from '../core/ready.js';
+import type { ConfChange, CoreStatus, ProposeResult } from '../core/ready.js';
 import type { SnapshotSink } from '../ports/snapshot-store.js';
 import type { ClusterState } from '../ports/state-machine.js';
 import type { UnreachableReason } from '../ports/transport.js';
 import { proposeChange } from './leader-removal.js';
-import { Applier } from './applier.js';
-import { CommandIntake, type SubmitResult } from './command-intake.js';
-import { CoreWatch } from './core-watch.js';
-import { EarlyCampaign } from './early-campaign.js';
-import { LeaderLease } from './leader-lease.js';
-import { LogRelease } from './log-release.js';
-import { LogTime } from './log-time.js';
-import { LogWriter } from './log-writer.js';
+import type { SubmitResult } from './command-intake.js';
 import { encodeMemberChange } from './member-records.js';
 import type { NodeParts } from './node-parts.js';
-import { coreConfig, startCore } from './start-core.js';
-import { electionTicks } from './options.js';
-import { ReadQueue, type ReadPolicy, type ReadWaiter } from './reads.js';
-import { SnapshotHolds } from './snapshot-holds.js';
-import { SnapshotInstall } from './snapshot-install.js';
-import { SnapshotTransfers } from './snapshot-transfers.js';
-import { Ticker } from './ticker.js';
-
-/** Turns of effects that one event may cause before the loop is given back. */
-const passesMax = 1000;
+import type { ReadPolicy, ReadWaiter } from './reads.js';
+import { TurnLoop } from './turn-loop.js';
 
 /**
- * The driver of one member: turns events (messages, ticks, commands, finished syncs) into steps of the core, and what
- * the core wants done into calls of the transport, the log and the state machine.
- *
- * Nothing here waits: everything asynchronous comes back as a callback, so that a simulator owns every interleaving.
+ * One member of a Raft group: what its application, its transport and its operator may ask of it. The work is done by a
+ * turn loop, one event after the other; a fault in it stops this member (`failed` of the observer) and never reaches
+ * whoever called.
  */
 export class RaftNode {
-  readonly #parts: NodeParts;
-  readonly #core: RaftCore;
-  readonly #applier: Applier;
-  readonly #reads: ReadQueue;
-  readonly #intake: CommandIntake;
-  readonly #lease: LeaderLease;
-  readonly #watch: CoreWatch;
-  readonly #writer: LogWriter;
-  readonly #logTime: LogTime;
-  readonly #snapshots: SnapshotTransfers;
-  readonly #ticker: Ticker;
-  readonly #outbox = new Map<NodeId, Message[]>();
-  readonly #install = new SnapshotInstall();
-  readonly #release: LogRelease;
-  readonly #campaign: EarlyCampaign;
-  #turnWaiting = false;
-  #pumping = false;
-  #tick = 0;
-  #stopped = false;
+  readonly #loop: TurnLoop;
 
+  /** @throws CoterieError ERR_CORRUPT for durable state that does not fit together, ERR_INVALID_ARGUMENT */
   constructor(parts: NodeParts) {
-    this.#parts = parts;
-    const { clock, loaded, machine, observer, options } = parts;
-    const config = coreConfig(parts);
-    this.#core = startCore(parts, config);
-    const core = this.#core;
-    this.#applier = new Applier(core, machine, observer, () => this.#event(() => undefined));
-    this.#reads = new ReadQueue(options.reads);
-    this.#logTime = new LogTime(clock);
-    this.#intake = new CommandIntake({
-      ...{ core, options, observer, logTime: this.#logTime, wall: parts.wall, transport: parts.transport },
-      overloaded: () => parts.overloaded?.() === true,
-      scheduleTurn: () => this.#scheduleTurn(),
-    });
-    this.#lease = new LeaderLease(core, clock, config.leasePromiseMs ?? 0, options);
-    this.#watch = new CoreWatch(core, observer);
-    this.#writer = new LogWriter(core, parts.storage, clock, observer, options.electionTimeoutMs);
-    const holds = new SnapshotHolds(core, clock, options.snapshotTransferMs);
-    this.#snapshots = new SnapshotTransfers(
-      {
-        ...{ snapshots: parts.snapshots, transport: parts.transport, observer, clock, holds },
-        sent: (to, ok) => this.#event(() => core.reportSnapshot(to, ok)),
-        received: (meta, from) => this.#restore(meta, from),
-      },
-      options.snapshotTransferMs,
-    );
-    this.#release = new LogRelease(core, parts.storage, holds, options);
-    this.#campaign = new EarlyCampaign(clock, parts.random, 1.5 * options.heartbeatMs, () =>
-      this.#event(() => {
-        if (core.leader === 0 && !this.#writer.stalled) core.campaign();
-      }),
-    );
-    machine.attach({
-      checkpointed: (at) => this.#event(() => this.#release.checkpointed(at)),
-      failed: (error) => this.#fail(error),
-    });
-    // What was loaded is what the disk held: all of it is durable.
-    machine.logDurable(loaded.entries.at(-1)?.index ?? loaded.start.index);
-    this.#ticker = new Ticker(clock, parts.turns, options.heartbeatMs, () => this.#event(() => this.#onTick()));
-    parts.turns.defer(() => this.#event(() => undefined));
+    this.#loop = new TurnLoop(parts);
   }
 
   // ---------------------------------------------------------------------------------------------------------- commands
@@ -111,14 +39,14 @@ export class RaftNode {
    * @returns whether they were taken, or why not: then nothing of them was sent or kept
    */
   submit(commands: readonly Uint8Array[]): SubmitResult {
-    return this.#stopped ? { ok: false, reason: 'closed' } : this.#intake.submit(commands);
+    return this.#loop.stopped ? { ok: false, reason: 'closed' } : this.#loop.intake.submit(commands);
   }
 
   /**
    * Commands that another member forwarded. Dropped where this member does not lead: the sender asks the next leader.
    */
   receiveForwarded(bytes: Uint8Array): void {
-    if (!this.#stopped) this.#intake.receiveForwarded(bytes);
+    if (!this.#loop.stopped) this.#loop.intake.receiveForwarded(bytes);
   }
 
   /**
@@ -129,22 +57,22 @@ export class RaftNode {
    *   else does as with `index`
    */
   read(waiter: ReadWaiter, policy: ReadPolicy = 'index'): void {
-    if (this.#stopped) {
+    if (this.#loop.stopped) {
       waiter.settle(new CoterieError('ERR_CLOSED', { message: 'the member has stopped' }), 0);
       return;
     }
     // The lease stands at this very moment, so nobody else has committed anything: our commit index is the newest.
     if (policy === 'lease' && this.leaseHeld) {
-      this.#reads.addConfirmed(waiter, this.#core.commit, this.#applier.applied);
+      this.#loop.reads.addConfirmed(waiter, this.#loop.core.commit, this.#loop.applier.applied);
       return;
     }
-    this.#reads.add(waiter);
-    this.#scheduleTurn();
+    this.#loop.reads.add(waiter);
+    this.#loop.scheduleTurn();
   }
 
   /** Whether this member could serve a read by lease at this moment. */
   get leaseHeld(): boolean {
-    return !this.#stopped && this.#lease.holds() && !this.#writer.stalled;
+    return !this.#loop.stopped && this.#loop.lease.holds() && !this.#loop.writer.stalled;
   }
 
   /**
@@ -158,8 +86,8 @@ export class RaftNode {
     let result: ProposeResult = { ok: false, reason: 'noLeader' };
     // Outside of the event: what a caller got wrong is the caller's error and stops nobody.
     const data = encodeMemberChange(change, records);
-    this.#event(() => {
-      result = proposeChange(this.#core, change, data);
+    this.#loop.event(() => {
+      result = proposeChange(this.#loop.core, change, data);
     });
     return result;
   }
@@ -173,22 +101,28 @@ export class RaftNode {
    */
   transferLeadership(to: NodeId): boolean {
     let taken = false;
-    this.#event(() => {
-      taken = this.#core.transferLeadership(to);
+    this.#loop.event(() => {
+      taken = this.#loop.core.transferLeadership(to);
     });
     return taken;
   }
 
   // ----------------------------------------------------------------------------------------------------------- network
 
+  /** Messages of other members. What no correct peer sends is dropped; nothing throws. */
   receive(messages: readonly Message[]): void {
-    this.#event(() => {
-      for (const message of messages) this.#core.step(message);
+    this.#loop.event(() => {
+      for (const message of messages) this.#loop.core.step(message);
     });
   }
 
+  /**
+   * A snapshot begins to come in: where to write it. One at a time.
+   *
+   * @returns rejects while another one is being received, and with what the store says
+   */
   receiveSnapshot(from: NodeId, meta: SnapshotMeta): Promise<SnapshotSink> {
-    return this.#snapshots.receive(from, meta);
+    return this.#loop.snapshots.receive(from, meta);
   }
 
   /**
@@ -197,54 +131,59 @@ export class RaftNode {
    * refuses.
    */
   unreachable(id: NodeId, reason?: UnreachableReason): void {
-    this.#event(() => {
-      this.#core.reportUnreachable(id);
+    this.#loop.event(() => {
+      this.#loop.core.reportUnreachable(id);
       // Dropped messages or a broken link say nothing of the process behind it; a refused dial does.
       if (reason !== 'refused') return;
-      if (id !== this.#core.leader || this.#core.role !== 'follower') return;
-      this.#core.forgetLeader();
-      this.#campaign.soon();
+      if (id !== this.#loop.core.leader || this.#loop.core.role !== 'follower') return;
+      this.#loop.core.forgetLeader();
+      this.#loop.campaign.soon();
     });
   }
 
   // ------------------------------------------------------------------------------------------------------------ status
 
+  /** A picture of the core, for people and metrics. */
   status(): CoreStatus {
-    return this.#core.status();
+    return this.#loop.core.status();
   }
 
+  /** The leader of the present term; 0 when it is not known. */
   get leader(): NodeId {
-    return this.#core.leader;
+    return this.#loop.core.leader;
   }
 
   get term(): number {
-    return this.#core.term;
+    return this.#loop.core.term;
   }
 
   get isLeader(): boolean {
-    return this.#core.isLeader;
+    return this.#loop.core.isLeader;
   }
 
+  /** The last entry that the state machine holds. */
   get appliedIndex(): Index {
-    return this.#applier.applied;
+    return this.#loop.applier.applied;
   }
 
+  /** The last entry that is known to be committed. */
   get commitIndex(): Index {
-    return this.#core.commit;
+    return this.#loop.core.commit;
   }
 
+  /** Configuration and members as of `appliedIndex`. */
   get cluster(): ClusterState {
-    return this.#applier.cluster;
+    return this.#loop.applier.cluster;
   }
 
-  /** Log time now, on a leader that may stamp. */
+  /** Log time now, in ms, on a leader that may stamp; undefined elsewhere. */
   logTimeMs(): number | undefined {
-    return this.#core.isLeader ? this.#logTime.now() : undefined;
+    return this.#loop.core.isLeader ? this.#loop.logTime.now() : undefined;
   }
 
   /** Whether commands would be refused because the queue is full. */
   get overloaded(): boolean {
-    return this.#intake.full;
+    return this.#loop.intake.full;
   }
 
   /**
@@ -252,182 +191,6 @@ export class RaftNode {
    * transport) are the caller's to close.
    */
   stop(): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    this.#ticker.stop();
-    this.#campaign.cancel();
-    this.#snapshots.close();
-    this.#intake.clear();
-    this.#install.stop();
-    this.#reads.fail(new CoterieError('ERR_CLOSED', { message: 'the member has stopped' }));
-  }
-
-  // ---------------------------------------------------------------------------------------------------------- the turn
-
-  #scheduleTurn(): void {
-    if (this.#turnWaiting) return;
-    this.#turnWaiting = true;
-    this.#parts.turns.defer(() => {
-      this.#turnWaiting = false;
-      this.#event(() => this.#flushTurn());
-    });
-  }
-
-  /** Everything that enters goes through here: a fault inside stops this member and never reaches whoever called. */
-  #event(work: () => void): void {
-    if (this.#stopped) return;
-    try {
-      work();
-      if (!this.#pumping) this.#pump();
-    } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
-    }
-  }
-
-  /**
-   * What gathered during the turn: one entry of all commands on a leader, one frame to the leader elsewhere; one read
-   * round.
-   */
-  #flushTurn(): void {
-    this.#intake.flush();
-    if (this.#reads.gathering > 0 && this.#core.leader !== 0) this.#core.readIndex(this.#reads.open(this.#tick));
-  }
-
-  #pump(): void {
-    this.#pumping = true;
-    try {
-      let passes = 0;
-      do {
-        this.#watch.look();
-        while (this.#core.hasReady()) this.#perform(this.#core.ready());
-        if (++passes > passesMax) {
-          this.#scheduleTurn();
-          break;
-        }
-      } while (this.#applyCommitted() || this.#core.hasReady());
-      this.#flushOutbox();
-    } finally {
-      this.#pumping = false;
-    }
-  }
-
-  #applyCommitted(): boolean {
-    if (!this.#applier.run()) return false;
-    if (this.#core.isLeader && !this.#logTime.ready(this.#core.term) && this.#appliedOwnTerm()) {
-      this.#logTime.begin(this.#core.term, this.#parts.machine.logTimeMs());
-    }
-    this.#intake.retry();
-    this.#reads.applied(this.#applier.applied);
-    return true;
-  }
-
-  #appliedOwnTerm(): boolean {
-    return this.#core.termAt(this.#applier.applied) === this.#core.term;
-  }
-
-  #perform(ready: Ready): void {
-    if (ready.position !== undefined) this.#lease.sent(ready.position);
-    if (ready.soft !== undefined) this.#roleChanged(ready.soft);
-    for (const message of ready.send) {
-      const waiting = this.#outbox.get(message.to);
-      if (waiting === undefined) this.#outbox.set(message.to, [message]);
-      else waiting.push(message);
-    }
-    if (ready.append !== undefined) this.#append(ready.append);
-    if (ready.committed.length > 0) this.#applier.push(ready.committed);
-    if (ready.reads.length > 0) {
-      this.#reads.answered(ready.reads, (index, reads) => this.#parts.observer({ type: 'readRound', index, reads }));
-      this.#reads.applied(this.#applier.applied);
-    }
-    for (const to of ready.snapshotsTo) this.#snapshots.begin(to);
-  }
-
-  /** One frame a member a turn. */
-  #flushOutbox(): void {
-    if (this.#outbox.size === 0) return;
-    for (const [to, messages] of this.#outbox) this.#parts.transport.send(to, messages);
-    this.#outbox.clear();
-  }
-
-  #roleChanged(soft: { readonly leader: NodeId; readonly role: Role; readonly term: number }): void {
-    this.#logTime.end();
-    if (soft.leader !== 0) this.#campaign.cancel();
-    this.#intake.clear();
-    this.#reads.retry(Infinity);
-    if (this.#reads.gathering > 0) this.#scheduleTurn();
-    this.#parts.observer({ type: 'role', ...soft });
-  }
-
-  // --------------------------------------------------------------------------------------------------------------- log
-
-  #append(batch: AppendBatch): void {
-    if (batch.snapshot !== undefined) this.#install.marked(batch.seq, batch.snapshot);
-    // Entries that replace others take what was durable back: a checkpoint of the new ones waits for this very batch.
-    this.#parts.machine.logDurable(this.#core.durableIndex);
-    this.#writer.append(batch, (error) => {
-      if (error !== undefined) {
-        this.#fail(error);
-        return;
-      }
-      this.#event(() => this.#durable(batch.seq));
-    });
-  }
-
-  #durable(seq: number): void {
-    const install = this.#install.take(seq);
-    if (install !== undefined) {
-      // The mark is durable: now, and not before, the received state may become the current one.
-      this.#parts.snapshots.installSnapshot(install.meta);
-      this.#applier.installed(install.meta.index);
-      this.#parts.observer({ type: 'snapshot', action: 'installed', peer: this.#parts.id, index: install.meta.index });
-      this.#reads.applied(this.#applier.applied);
-      install.settle(true);
-    }
-    this.#core.appendDurable(seq);
-    this.#writer.durable();
-    this.#parts.machine.logDurable(this.#core.durableIndex);
-  }
-
-  #restore(meta: SnapshotMeta, from: NodeId): Promise<boolean> {
-    return new Promise((resolve) => {
-      if (this.#stopped) {
-        resolve(false);
-        return;
-      }
-      this.#install.ask(resolve);
-      this.#event(() => {
-        if (!this.#core.restoreSnapshot(meta, from)) this.#install.refused();
-      });
-    });
-  }
-
-  // ------------------------------------------------------------------------------------------------------------- ticks
-
-  #onTick(): void {
-    this.#tick++;
-    this.#reads.sweep();
-    this.#snapshots.sweep();
-    this.#release.sweep();
-    if (this.#writer.stalled) {
-      // A leader that cannot write must not hold the cluster with its heartbeats (etcd issue 13527), and a member that
-      // cannot write is no candidate: its clock stands still until the disk is back.
-      if (this.#core.isLeader) this.#core.stepDown();
-      return;
-    }
-    this.#core.tick();
-    this.#intake.retry();
-    const lostAfter = electionTicks(this.#parts.options);
-    this.#reads.retry(this.#tick - lostAfter);
-    if (this.#reads.gathering > 0) this.#scheduleTurn();
-  }
-
-  #fail(error: Error): void {
-    if (this.#stopped) return;
-    this.stop();
-    const shown =
-      error instanceof InvariantError || !(error instanceof CoterieError)
-        ? new CoterieError('ERR_CORRUPT', { message: `the member stopped itself: ${error.message}`, cause: error })
-        : error;
-    this.#parts.observer({ type: 'failed', error: shown });
+    this.#loop.stop();
   }
 }
