@@ -10,5 +10,5 @@
  * console.log(report.problems, report.eventHash);
  * ```
  */
-export { runSeed, type SimOptions, type SimReport } from './sim-run.js';
-export type { SimParameters } from './sim-swarm.js';
+export { runSeed, type SimReport } from './sim-run.js';
+export type { SimOptions, SimParameters } from './sim-swarm.js';

@@ -8,7 +8,7 @@ import { startClients } from './clients/client-loop.js';
 import { SimWatchers } from './clients/sim-watchers.js';
 import { checkLiveness, states } from './sim-liveness.js';
 import { SimNemesis } from './sim-nemesis.js';
-import { drawParameters, type SimParameters } from './sim-swarm.js';
+import { drawParameters, type SimOptions, type SimParameters } from './sim-swarm.js';
 import { SimWorld } from './sim-world.js';
 import { drainMicrotasks, eventLoopTurn } from './system-drain.js';
 
@@ -16,26 +16,23 @@ import { drainMicrotasks, eventLoopTurn } from './system-drain.js';
 export interface SimReport {
   readonly seed: number;
   readonly parameters: SimParameters;
+  /** What was broken, in words; empty when all promises were kept. */
   readonly problems: readonly string[];
+  /** Over all that happened, in order: the same seed gives the same one. */
   readonly eventHash: string;
+  /** Virtual time in all, in ms. */
   readonly simulatedMs: number;
+  /** Writes that were acknowledged. */
   readonly acked: number;
+  /** Writes whose clients never learnt what became of them. */
   readonly unknown: number;
+  /** Linearizable reads that were answered. */
   readonly reads: number;
   readonly leaderChanges: number;
+  /** Entries of the log that were applied. */
   readonly entries: number;
   /** How often each fault and each event of the cluster happened. */
   readonly counts: Readonly<Record<string, number>>;
-}
-
-/** What a run is made of; what is left out is drawn from the seed. */
-export interface SimOptions {
-  readonly members?: number | undefined;
-  readonly simulatedMs?: number | undefined;
-  /** The mean over many seeds, where `simulatedMs` is left out. Default 60,000. */
-  readonly meanMs?: number | undefined;
-  readonly clients?: number | undefined;
-  readonly paceMs?: number | undefined;
 }
 
 /**

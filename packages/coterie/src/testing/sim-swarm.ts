@@ -24,12 +24,17 @@ export interface SimParameters {
   readonly leaderPriorities: readonly number[];
 }
 
-/** What a caller may set. `meanMs`: what runs last on average, where `simulatedMs` does not say it. */
-export interface SwarmChoice {
+/** What a run is made of; what is left out is drawn from the seed. */
+export interface SimOptions {
+  /** Size of the cluster. */
   readonly members?: number | undefined;
+  /** Virtual time with faults, in ms; the time in which the cluster must come together again is on top. */
   readonly simulatedMs?: number | undefined;
+  /** The mean over many seeds, where `simulatedMs` is left out. Default 60,000. */
   readonly meanMs?: number | undefined;
+  /** Clients that write and read. */
   readonly clients?: number | undefined;
+  /** Longest rest of a client between two operations, in ms. */
   readonly paceMs?: number | undefined;
 }
 
@@ -44,7 +49,7 @@ const kib = 1024;
  * Clients without rest do in a minute what others do in an hour: such runs are shorter, so that the real time goes into
  * many different worlds.
  */
-export function drawParameters(seed: number, choice: SwarmChoice = {}): SimParameters {
+export function drawParameters(seed: number, choice: SimOptions = {}): SimParameters {
   const random = new SeededRandom(Math.imul(seed, 0x9e3779b1) ^ 0x5a17);
   const members = random.pick([1, 2, 3, 3, 3, 3, 3, 5, 5, 7]);
   const paceMs = random.pick([5, 100, 500, 1000, 1000, 1000, 1000, 1000]);

@@ -1,4 +1,5 @@
-import { runSeed, type SimOptions, type SimReport } from './sim-run.js';
+import { runSeed, type SimReport } from './sim-run.js';
+import type { SimOptions } from './sim-swarm.js';
 
 /** What a worker is asked for: one seed, once or twice. */
 export interface SimTask {

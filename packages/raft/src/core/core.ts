@@ -203,8 +203,7 @@ export class RaftCore {
 
   /**
    * A snapshot has been received and is durable beside the running state. True: it becomes the start of the log, and
-   * the next
-   * `Ready.append` carries its mark. False: this member holds as much already. `from` is answered either way.
+   * the next `Ready.append` carries its mark. False: this member holds as much already. `from` is answered either way.
    */
   restoreSnapshot(meta: SnapshotMeta, from: NodeId): boolean {
     return restoreSnapshot(this.state, meta, from);

@@ -18,8 +18,11 @@ export interface Entry {
 
 /** A configuration. While `votersOutgoing` is not empty it is a joint one and both halves must agree (thesis §4.3). */
 export interface ConfState {
+  /** Of a joint configuration: the half that is being entered. */
   readonly voters: readonly NodeId[];
+  /** The half that is being left; empty in a simple configuration. */
   readonly votersOutgoing: readonly NodeId[];
+  /** Members that are sent everything and do not vote. */
   readonly learners: readonly NodeId[];
   /** Voters of the outgoing half that become learners when the joint configuration is left. */
   readonly learnersNext: readonly NodeId[];
@@ -47,6 +50,7 @@ export type Message = Head &
   (
     | {
         readonly type: 'append';
+        /** The entry before the first of `entries`: where the two logs must agree. */
         readonly prevIndex: Index;
         readonly prevTerm: Term;
         readonly commit: Index;
@@ -54,11 +58,14 @@ export type Message = Head &
       }
     | {
         readonly type: 'appendResponse';
+        /** Up to here the sender holds the log durably; with `reject`, the `prevIndex` that did not match. */
         readonly index: Index;
         readonly reject: boolean;
+        /** With `reject`: the highest index at which the two logs may still agree, and the sender's term of it. */
         readonly rejectHint?: Index;
         readonly logTerm?: Term;
       }
+    /** `context`: a position of reads or leases that only grows, 0 for none; the answer gives it back. */
     | { readonly type: 'heartbeat'; readonly commit: Index; readonly context: number }
     | {
         readonly type: 'heartbeatResponse';
@@ -75,11 +82,15 @@ export type Message = Head &
         readonly type: 'vote' | 'preVote';
         readonly lastIndex: Index;
         readonly lastTerm: Term;
+        /** The election is the leader's own wish, which overrides stickiness and promises. */
         readonly transfer?: boolean;
       }
     | { readonly type: 'voteResponse' | 'preVoteResponse'; readonly reject: boolean }
+    /** Entries for the leader to append; their terms and indexes are its to give. */
     | { readonly type: 'propose'; readonly entries: readonly Entry[] }
+    /** A read passed on to the leader, and its answer: no `index` means refused, ask again. */
     | { readonly type: 'readIndex' | 'readIndexResponse'; readonly context: number; readonly index?: Index }
+    /** Campaign at once: the leader hands over. */
     | { readonly type: 'timeoutNow' }
     /** Asks the leader to hand over to `target`; 0: to whom it likes. */
     | { readonly type: 'transferLeader'; readonly target: NodeId }

@@ -33,6 +33,7 @@ export interface AppendBatch {
 
 /** A read that may be served once the state machine has applied `index`; no `index`: refused, ask again. */
 export interface ReadState {
+  /** What `RaftCore.readIndex` was given. */
   readonly token: number;
   readonly index?: Index;
 }
@@ -56,7 +57,10 @@ export interface Ready {
   readonly snapshotsTo: readonly NodeId[];
 }
 
-/** One step of a membership change. */
+/**
+ * One step of a membership change. `addVoter` also promotes a learner, `addLearner` also demotes a voter; an `id` of 0
+ * stands for the index of the change's own entry.
+ */
 export interface ConfChangeStep {
   readonly op: 'addVoter' | 'addLearner' | 'remove';
   readonly id: NodeId;
@@ -64,10 +68,9 @@ export interface ConfChangeStep {
 
 /**
  * A membership change (thesis §4.3). `auto`: a joint configuration only where more than one voter moves, left by the
- * leader itself;
- * `implicit`: always joint, left by the leader itself; `explicit`: always joint, left by another change with no steps.
- * `forced`: the voters that its steps add and nobody else, whatever was before; no quorum of the old configuration has
- * agreed, so it is never proposed: only the offline recovery of a lost quorum writes one.
+ * leader itself; `implicit`: always joint, left by the leader itself; `explicit`: always joint, left by another change
+ * with no steps. `forced`: the voters that its steps add and nobody else, whatever was before; no quorum of the old
+ * configuration has agreed, so it is never proposed: only the offline recovery of a lost quorum writes one.
  */
 export interface ConfChange {
   readonly transition: 'auto' | 'implicit' | 'explicit' | 'forced';
@@ -76,14 +79,23 @@ export interface ConfChange {
 
 /** Why a proposal was not taken: nothing of it is in the log. */
 export type RefusalReason =
+  /** Another member leads: `leader` of the result. */
   | 'notLeader'
+  /** Nobody is known to lead. */
   | 'noLeader'
+  /** Leadership is being handed over: for an election timeout at the most. */
   | 'transferring'
+  /** As many bytes are uncommitted as `maxUncommittedBytes` allows. */
   | 'quota'
+  /** This member is no longer part of the configuration. */
   | 'removed'
+  /** An earlier membership change is not applied yet. */
   | 'pending'
+  /** A joint configuration has to be left first. */
   | 'inJoint'
+  /** There is no joint configuration to leave. */
   | 'notInJoint'
+  /** A new leader has not applied all that it found in its log, and a change may be among it. */
   | 'notCurrentTerm'
   /** The change would leave no voter. */
   | 'noVoters'
@@ -136,26 +148,33 @@ export interface Random {
 
 /** Timing in ticks, and limits. `defaultCoreConfig` has values that protect. */
 export interface CoreConfig {
-  /** Ticks without a leader before a follower campaigns; the real one is drawn from [n, 2n). */
+  /** Ticks without a leader before a follower campaigns; the real one is drawn from [n, 2n). Default 10. */
   readonly electionTicks: number;
+  /** Ticks between two heartbeats of a leader; fewer than `electionTicks`. Default 1. */
   readonly heartbeatTicks: number;
+  /** Asks whether it could win before it raises the term (thesis §9.6). Default true. */
   readonly preVote: boolean;
+  /**
+   * A leader that hears no quorum for an election timeout steps down, and members that hear a leader help no other
+   * (thesis §6.2, §4.2.3). Default true.
+   */
   readonly checkQuorum: boolean;
-  /** A leader that is removed or demoted steps down when it applies that. */
+  /** A leader that is removed or demoted steps down when it applies that. Default true. */
   readonly stepDownOnRemoval: boolean;
-  /** Bytes of entry data in one append message; one entry always fits. */
+  /** Bytes of entry data in one append message; one entry always fits. Default 1 MiB. */
   readonly maxAppendBytes: number;
-  /** Append messages in flight to one follower. */
+  /** Append messages in flight to one follower. Default 256. */
   readonly maxInflightMessages: number;
-  /** Bytes in flight to one follower. */
+  /** Bytes in flight to one follower. Default 16 MiB. */
   readonly maxInflightBytes: number;
   /**
    * Bytes proposed and not yet applied on a leader; beyond it proposals are refused with `quota` (the first is always
-   * taken).
+   * taken). Default 64 MiB.
    */
   readonly maxUncommittedBytes: number;
-  /** Bytes of committed entries in one Ready; one entry always fits. */
+  /** Bytes of committed entries in one Ready; one entry always fits. Default 4 MiB. */
   readonly maxCommittedBytes: number;
+  /** The Raft group that every message of this core belongs to; those of another one are dropped. Default 0. */
   readonly group: number;
   /**
    * Lease reads: how long, in ms of its own clock, this member keeps faith with a leader it has just heard, and how

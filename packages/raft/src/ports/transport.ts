@@ -18,8 +18,7 @@ export type UnreachableReason = 'lost' | 'refused' | 'unreachable' | 'overflow';
 /**
  * What a transport calls, on the driver's thread; only `onUnreachable` may come from inside a call to the transport.
  * `from` is what the transport authenticated, not what the bytes say; nothing comes from a peer that is not listed, and
- * nothing after
- * `close`. The methods do not throw.
+ * nothing after `close`. The methods do not throw.
  */
 export interface TransportHandler {
   readonly self: TransportPeer;
