@@ -57,13 +57,14 @@ export class Admission {
   }
 
   /**
-   * On every heartbeat. One that has applied its own removal says so; a leader swaps learners that have caught up for
-   * the member their name had before.
+   * On every heartbeat. A leader swaps learners that have caught up for the member their name had before.
+   *
+   * One that has applied its own removal goes on nevertheless: the others may not know yet that it is committed, and may
+   * need its vote and its log to get there (etcd #10563). It ends when one of them says that it has applied it too.
    */
   tick(): void {
     const status = this.#host.status();
-    if (knowsItsRemoval(status)) this.#host.removed();
-    else if (status.role === 'leader') this.#promote(status);
+    if (status.role === 'leader') this.#promote(status);
     else if (status.leader === 0 && this.#ticks++ % askEveryTicks === 0) this.#askWhetherRemoved();
   }
 
@@ -193,7 +194,7 @@ export class Admission {
     );
   }
 
-  /** A member of our cluster that has applied more than we have, and in whose configuration our id does not stand. */
+  /** A member of our cluster that has applied all that we have, and in whose configuration our id does not stand. */
   #compare(message: ControlMessage & { type: 'iam' }): void {
     const status = this.#host.status();
     if (message.state !== 'member' || message.uid === undefined || message.members === undefined) return;
@@ -202,16 +203,7 @@ export class Admission {
       return;
     }
     // Our id is the index of the entry that added us: whoever has not applied that far cannot know us yet.
-    if ((message.appliedIndex ?? 0) < Math.max(status.id, status.applied + 1) || message.members.length === 0) return;
+    if ((message.appliedIndex ?? 0) < Math.max(status.id, status.applied) || message.members.length === 0) return;
     if (!message.members.some((m) => m.id === status.id)) this.#host.removed();
   }
-}
-
-/**
- * Our id is the index of the entry that added us: whoever has applied that far and does not find itself was removed.
- * Nothing else would tell it: it may not campaign, so it would believe in its last leader for ever.
- */
-function knowsItsRemoval({ id, applied, conf }: CoreStatus): boolean {
-  if (applied < id) return false;
-  return ![conf.voters, conf.votersOutgoing, conf.learners, conf.learnersNext].some((half) => half.includes(id));
 }

@@ -4,10 +4,11 @@ import { validateCoreConfig } from './config.js';
 import { drain, hasEffects, onDurable } from './drain.js';
 import { hup } from './election.js';
 import { reportSnapshot, reportUnreachable } from './leader.js';
-import { isPromised, leasePosition } from './lease.js';
+import { forgetLeader } from './follower.js';
+import { leasePosition } from './lease.js';
 import type { ConfState, Index, Message, NodeId, SnapshotMeta, Term } from './messages.js';
 import { propose, proposeConfChange, whyNotPropose } from './proposals.js';
-import { dropReads, readIndex } from './read-index.js';
+import { readIndex } from './read-index.js';
 import type {
   ConfChange,
   CoreInit,
@@ -240,10 +241,7 @@ export class RaftCore {
    * effect while it stands by a promise (lease reads).
    */
   forgetLeader(): void {
-    const s = this.state;
-    if (s.role !== 'follower' || s.leader === 0 || isPromised(s)) return;
-    s.leader = 0;
-    dropReads(s);
+    forgetLeader(this.state);
   }
 
   /** A leader becomes a follower of nobody in its own term. */

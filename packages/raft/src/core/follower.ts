@@ -1,5 +1,6 @@
 import type { Index, Message, NodeId } from './messages.js';
-import { promise } from './lease.js';
+import { isPromised, promise } from './lease.js';
+import { dropReads } from './read-index.js';
 import type { CoreState } from './state.js';
 
 type Append = Message & { readonly type: 'append' };
@@ -9,6 +10,13 @@ type Heartbeat = Message & { readonly type: 'heartbeat' };
 export function hearLeader(s: CoreState, from: NodeId): void {
   s.electionElapsed = 0;
   s.leader = from;
+}
+
+/** Whoever led is taken for gone: this member holds nobody back from electing another, unless it has promised to. */
+export function forgetLeader(s: CoreState): void {
+  if (s.role !== 'follower' || s.leader === 0 || isPromised(s)) return;
+  s.leader = 0;
+  dropReads(s);
 }
 
 /** Takes the leader's entries, or says where the two logs may still agree. */

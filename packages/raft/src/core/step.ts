@@ -1,6 +1,6 @@
 import { invariant } from '@coterie/errors';
 import { campaign, hup, isSticky, onVoteRequest, onVoteResponse } from './election.js';
-import { hearLeader, onAppend, onHeartbeat } from './follower.js';
+import { forgetLeader, hearLeader, onAppend, onHeartbeat } from './follower.js';
 import { onHeartbeatResponse, tickLeader } from './leader.js';
 import { isWellFormed } from './message-check.js';
 import type { Message } from './messages.js';
@@ -47,7 +47,13 @@ export function tick(s: CoreState): void {
   }
   tickForwardedReads(s);
   s.electionElapsed++;
-  if (s.electionElapsed < s.electionTimeout || !s.promotable) return;
+  if (s.electionElapsed < s.electionTimeout) return;
+  if (!s.promotable) {
+    // One that may not lead does not campaign, but a leader that is silent for so long is none it could count on: it
+    // may have been removed without being told.
+    forgetLeader(s);
+    return;
+  }
   const silent = s.electionElapsed;
   s.electionElapsed = 0;
   // One that must not campaign yet goes on counting: starting anew it would look as if it had just heard its leader,

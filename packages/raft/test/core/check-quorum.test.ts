@@ -180,3 +180,19 @@ test('a voter votes though its own configuration does not name it', () => {
   cluster.tick(2, 100);
   expect(cluster.core(2).role).toBe('follower');
 });
+
+describe('a member that may not lead', () => {
+  test('takes a leader that has been silent for an election timeout for gone, and does not campaign', () => {
+    const cluster = ScriptedCluster.of(3);
+    cluster.elect(1);
+    cluster.change(1, [{ op: 'addLearner', id: 3 }]);
+    cluster.tickAll(5);
+    expect([cluster.core(3).leader, cluster.core(3).role]).toEqual([1, 'follower']);
+    cluster.isolate(3);
+    cluster.tickAll(3 * testConfig.electionTicks);
+    expect([cluster.core(3).leader, cluster.core(3).role, cluster.core(3).term]).toEqual([0, 'follower', 1]);
+    cluster.heal();
+    cluster.tickAll(5);
+    expect(cluster.core(3).leader).toBe(1);
+  });
+});

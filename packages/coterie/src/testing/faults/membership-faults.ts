@@ -56,7 +56,7 @@ export class MembershipFaults extends FaultFamily {
   #kinds(): ((node: RaftNode, status: CoreStatus) => void)[] {
     return [
       (node, { conf }) => this.#step(node, 'addLearner', conf.voters, 'member demoted'),
-      (node, { conf }) => this.#step(node, 'addVoter', conf.learners, 'member promoted'),
+      (node, { progress }) => this.#step(node, 'addVoter', caughtUp(progress), 'member promoted'),
       (node, { conf }) => this.#step(node, 'remove', [...conf.voters, ...conf.learners], 'member removed'),
       (node, { conf }) => this.#several(node, conf.voters),
     ];
@@ -133,4 +133,11 @@ export class MembershipFaults extends FaultFamily {
   #leader(): RaftNode | undefined {
     return this.world.leader?.engine.replica?.node;
   }
+}
+
+/** A learner that has answered: one that is gone would cost a small cluster its quorum, and no operator promotes it. */
+function caughtUp(progress: CoreStatus['progress']): readonly number[] {
+  return progress
+    .filter(({ learner, recentActive, match }) => learner && recentActive && match > 0)
+    .map(({ id }) => id);
 }
