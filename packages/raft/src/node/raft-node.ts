@@ -112,7 +112,7 @@ export class RaftNode {
   /** Messages of other members. What no correct peer sends is dropped; nothing throws. */
   receive(messages: readonly Message[]): void {
     this.#loop.event(() => {
-      for (const message of messages) this.#loop.core.step(message);
+      for (const message of messages) if (isForDriver(message)) this.#loop.core.step(message);
     });
   }
 
@@ -193,4 +193,12 @@ export class RaftNode {
   stop(): void {
     this.#loop.stop();
   }
+}
+
+/**
+ * Drivers forward commands as bytes, which the leader takes apart before it proposes them. An entry that came by the
+ * core's own way of forwarding would enter the log unread, and stop every member when it is applied.
+ */
+function isForDriver(message: Message | null | undefined): boolean {
+  return typeof message === 'object' && message !== null && message.type !== 'propose';
 }
