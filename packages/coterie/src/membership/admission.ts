@@ -59,8 +59,8 @@ export class Admission {
   /**
    * On every heartbeat. A leader swaps learners that have caught up for the member their name had before.
    *
-   * One that has applied its own removal goes on nevertheless: the others may not know yet that it is committed, and may
-   * need its vote and its log to get there (etcd #10563). It ends when one of them says that it has applied it too.
+   * One that has applied its own removal goes on nevertheless: the others may not know yet that it is committed, and
+   * may need its vote and its log to get there (etcd #10563). It ends when one of them says that it has applied it too.
    */
   tick(): void {
     const status = this.#host.status();

@@ -117,9 +117,8 @@ export class RaftNode {
   }
 
   /**
-   * A snapshot begins to come in: where to write it. One at a time.
-   *
-   * @returns rejects while another one is being received, and with what the store says
+   * A snapshot begins to come in: where to write it. Rejects while another one is being received, and with what the
+   * store says.
    */
   receiveSnapshot(from: NodeId, meta: SnapshotMeta): Promise<SnapshotSink> {
     return this.#loop.snapshots.receive(from, meta);
