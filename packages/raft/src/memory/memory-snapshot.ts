@@ -39,6 +39,11 @@ function whenAborted(signal: AbortSignal): Promise<false> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(false), { once: true }));
 }
 
+/** A sender that dies in the middle of a read never answers it: the receiver must hear of the end all the same. */
+function unlessAborted(read: Promise<Uint8Array>, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  return Promise.race([read, whenAborted(signal).then(() => undefined)]);
+}
+
 async function carry(carriage: SnapshotCarriage, signal: AbortSignal): Promise<boolean> {
   const { from, handler, meta, source, chunkBytes } = carriage;
   let sink: SnapshotSink | undefined;
@@ -47,8 +52,8 @@ async function carry(carriage: SnapshotCarriage, signal: AbortSignal): Promise<b
     if (!(await carriage.hop()) || signal.aborted) return false;
     sink = await handler.onSnapshot(from, meta, { signal });
     for (let offset = sink.offset; offset < source.size;) {
-      const chunk = await source.read(offset, Math.min(chunkBytes, source.size - offset));
-      if (chunk.length === 0 || !(await carriage.hop()) || signal.aborted) return false;
+      const chunk = await unlessAborted(source.read(offset, Math.min(chunkBytes, source.size - offset)), signal);
+      if (chunk === undefined || chunk.length === 0 || !(await carriage.hop()) || signal.aborted) return false;
       // A copy: the source may hand out a view of something it uses again.
       await sink.write(new Uint8Array(chunk));
       offset += chunk.length;

@@ -24,12 +24,26 @@ interface Sending {
   index: Index | undefined;
 }
 
+interface Receiving {
+  readonly sink: SnapshotSink;
+  /** When it last came forward; undefined while the sink is at work, which takes as long as its disk does. */
+  idleSinceMs: number | undefined;
+  over: boolean;
+}
+
+/**
+ * A snapshot of which nothing comes for so long is given up, so that another one can be received: not every transport
+ * notices that a sender is gone. In ms; a shorter `snapshotTransferMs` counts instead.
+ */
+const receiveIdleMsMax = 10_000;
+
 /** Snapshots on their way to others, one a member, and the one that is being received. */
 export class SnapshotTransfers {
   readonly #host: TransferHost;
   readonly #transferMs: number;
   readonly #sending = new Map<NodeId, Sending>();
-  #receiving: NodeId | undefined;
+  /** `opening`: the store has not answered yet where it goes. */
+  #receiving: Receiving | 'opening' | undefined;
   #closed = false;
 
   constructor(host: TransferHost, transferMs: number) {
@@ -52,38 +66,68 @@ export class SnapshotTransfers {
   sweep(): void {
     const now = this.#host.clock.now();
     for (const sending of this.#sending.values()) if (now - sending.startedMs > this.#transferMs) sending.abort.abort();
+    const receiving = this.#receiving;
+    if (receiving === undefined || receiving === 'opening' || receiving.idleSinceMs === undefined) return;
+    if (now - receiving.idleSinceMs > Math.min(this.#transferMs, receiveIdleMsMax))
+      this.#giveUp(receiving).catch(() => undefined);
+  }
+
+  async #giveUp(receiving: Receiving): Promise<void> {
+    if (receiving.over) return;
+    receiving.over = true;
+    try {
+      await receiving.sink.abort();
+    } finally {
+      this.#ended(receiving);
+    }
   }
 
   async receive(from: NodeId, meta: SnapshotMeta): Promise<SnapshotSink> {
     if (this.#closed || this.#receiving !== undefined) throw new Error('another snapshot is being received');
-    this.#receiving = from;
-    const free = (): void => {
-      this.#receiving = undefined;
-    };
-    let inner: SnapshotSink;
+    this.#receiving = 'opening';
+    let sink: SnapshotSink;
     try {
-      inner = await this.#host.snapshots.receiveSnapshot(meta);
+      sink = await this.#host.snapshots.receiveSnapshot(meta);
     } catch (error) {
-      free();
+      this.#receiving = undefined;
       throw error;
     }
+    const receiving: Receiving = { sink, idleSinceMs: this.#host.clock.now(), over: false };
+    this.#receiving = receiving;
     return {
       get offset() {
-        return inner.offset;
+        return sink.offset;
       },
-      write: (chunk) => inner.write(chunk),
+      write: (chunk) => this.#work(receiving, () => sink.write(chunk)),
       commit: async () => {
         try {
-          await inner.commit();
-          this.#host.observer({ type: 'snapshot', action: 'received', peer: from, index: meta.index });
-          // Not taken (something newer is here by now): what was received is removed when the store is opened again.
-          await this.#host.received(meta, from);
+          await this.#work(receiving, async () => {
+            await sink.commit();
+            this.#host.observer({ type: 'snapshot', action: 'received', peer: from, index: meta.index });
+            // Not taken (something newer is here by now): what was received is removed when the store is opened again.
+            await this.#host.received(meta, from);
+          });
         } finally {
-          free();
+          this.#ended(receiving);
         }
       },
-      abort: () => inner.abort().finally(free),
+      abort: () => this.#giveUp(receiving),
     };
+  }
+
+  async #work(receiving: Receiving, step: () => Promise<void>): Promise<void> {
+    if (receiving.over) throw new Error('this transfer was given up');
+    receiving.idleSinceMs = undefined;
+    try {
+      await step();
+    } finally {
+      receiving.idleSinceMs = this.#host.clock.now();
+    }
+  }
+
+  #ended(receiving: Receiving): void {
+    receiving.over = true;
+    if (this.#receiving === receiving) this.#receiving = undefined;
   }
 
   close(): void {

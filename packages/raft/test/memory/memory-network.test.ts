@@ -311,6 +311,18 @@ describe('snapshots on a memory network', () => {
     expect(await transfer).toBe('failed');
   });
 
+  it('end for the receiver too when the sender dies in the middle of a read that will never end', async () => {
+    const { scheduler, a, b } = pair({ minLatencyMs: 1, maxLatencyMs: 1 });
+    const { sink, log } = gathering();
+    b.sink = () => sink;
+    const stuck = { ...source, read: () => new Promise<Uint8Array>(() => undefined) };
+    const transfer = a.transport.sendSnapshot(2, meta, stuck, { signal: signal() });
+    await scheduler.drain();
+    await a.transport.close();
+    await scheduler.drain();
+    expect([await transfer, log]).toEqual(['failed', ['abort']]);
+  });
+
   it('arrive whole through loss and delay', async () => {
     const { scheduler, network, a, b } = pair({ loss: 0.5, minLatencyMs: 1, maxLatencyMs: 9 });
     const { sink, log } = gathering();
