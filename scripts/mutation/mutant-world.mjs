@@ -5,8 +5,7 @@ import { runSeed } from '../../packages/coterie/dist/testing/index.js';
 
 const { values } = parseArgs({
   options: {
-    first: { type: 'string', default: '1' },
-    count: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1' },
     options: { type: 'string', default: '{}' },
     'until-killed': { type: 'boolean', default: false },
   },
@@ -28,8 +27,7 @@ process.on('unhandledRejection', (error) => {
   stray ??= `at ? s: unhandled: ${error instanceof Error ? error.message : String(error)}`;
 });
 
-for (let i = 0; i < Number(values.count); i++) {
-  const seed = Number(values.first) + i;
+for (const seed of values.seeds.split(',').map(Number)) {
   stray = undefined;
   const problem = (await firstProblem(seed)) ?? stray;
   process.stdout.write(`${JSON.stringify({ seed, problem })}\n`);

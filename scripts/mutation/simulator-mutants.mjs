@@ -19,9 +19,24 @@ const node = (file) => `packages/raft/src/node/${file}.ts`;
 /** @param {string} file @returns {string} */
 const mvcc = (file) => `packages/mvcc/src/${file}.ts`;
 
-const busy = { simulatedMs: 40_000, paceMs: 20, members: 3 };
-const manyReads = { simulatedMs: 30_000, paceMs: 10, members: 3, clients: 6 };
-const long = { simulatedMs: 60_000, paceMs: 300, members: 3 };
+const kib = 1024;
+/** Short elections, and no faults but the drills of the simulator (packages/coterie/src/testing/faults/drills.ts). */
+const sharp = {
+  ...{ simulatedMs: 8000, paceMs: 30, clients: 4, members: 3, lateMembers: 0, families: [], drillEveryMs: 200 },
+  options: { electionTimeoutMs: 300, heartbeatMs: 30, leaseReads: false },
+};
+
+/** @param {readonly string[]} drills @param {Readonly<Record<string, unknown>>} [more] @returns a world of drills */
+function practising(drills, { options, ...more } = {}) {
+  return { ...sharp, drills, ...more, options: { ...sharp.options, .../** @type {object} */ (options) } };
+}
+
+const deposed = practising(['deposed'], { options: { entryCommands: 1 } });
+const reading = { paceMs: 10, clients: 6 };
+const lagging = practising(['lag'], {
+  checkpointBytes: 4 * kib,
+  options: { trailingEntries: 0, heldLogBytes: 4 * kib },
+});
 
 /** What a member says of its disk, and what it counts of others'. @type {readonly Mutant[]} */
 const durability = [
@@ -53,6 +68,7 @@ const durability = [
     find: '  traceOwn(s, entries);\n  return first;',
     replace: '  traceOwn(s, entries);\n  s.members.get(s.id)?.maybeUpdate(s.log.lastIndex);\n  return first;',
     why: 'a leader counts its own disk before it has the entry (openraft a9f696a9)',
+    world: practising(['deposed', 'handover']),
   },
   {
     name: 'truncation-keeps-durable-mark',
@@ -60,7 +76,7 @@ const durability = [
     find: 'if (first <= log.lastIndex) s.durability.truncated(first);',
     replace: '',
     why: 'overwritten entries still pass for durable (ra #637)',
-    world: busy,
+    world: practising(['deposed']),
   },
   {
     name: 'aba-of-batches',
@@ -68,7 +84,7 @@ const durability = [
     find: '      if (batch.last >= first) batch.last = first - 1;\n',
     replace: '',
     why: 'a batch on its way vouches for entries that a later one overwrites (the ABA case of asynchronous appends)',
-    world: busy,
+    world: practising(['deposed', 'stall', 'handover']),
   },
   {
     name: 'checkpoint-ahead-of-log',
@@ -76,7 +92,7 @@ const durability = [
     find: 'if (!cancelled()) await job.logDurable(state.appliedIndex);',
     replace: '',
     why: 'a checkpoint does not wait until the own log holds what is in it',
-    world: busy,
+    world: practising(['stall', 'backlog', 'handover'], { checkpointBytes: 4 * kib }),
   },
   {
     name: 'log-released-too-early',
@@ -99,7 +115,7 @@ const durability = [
     find: '    this.#entries.length = Math.max(0, entry.index - first);\n    this.#entries.push(entry);',
     replace: '    this.#entries[entry.index - first] = entry;',
     why: 'an entry that replaces another leaves the old ones behind it in the loaded log',
-    world: busy,
+    world: { ...deposed, paceMs: 300 },
   },
   {
     name: 'damage-ends-the-log',
@@ -107,7 +123,7 @@ const durability = [
     find: "    if (!this.#crashLeaves(at, end)) throw corrupt(this.#source.path, at, 'a record is damaged, not torn');\n",
     replace: '    this.#bytes.fill(0, at);\n',
     why: 'a bad checksum in the middle of the log is taken for its torn end (Protocol-Aware Recovery, FAST 18)',
-    world: busy,
+    world: practising(['flip'], { simulatedMs: 20_000, paceMs: 300, families: ['damage'], segmentBytes: 16 * kib }),
   },
 ];
 
@@ -161,15 +177,7 @@ const elections = [
     find: ' || hasUnappliedConfChange(s)) return false;',
     replace: ') return false;',
     why: 'a member campaigns with a committed change that it has not applied (dragonboat raft.go)',
-    world: long,
-  },
-  {
-    name: 'pre-vote-unanswered',
-    file: core('step'),
-    find: "  if (type === 'preVote') {\n",
-    replace: "  if (type === 'preVote' && s.term < 0) {\n",
-    why: 'a pre-candidate of an earlier term never learns of the later one (etcd #8243)',
-    world: long,
+    world: practising(['changes', 'backlog'], { checkpointBytes: 4 * kib, core: { maxCommittedBytes: 1 } }),
   },
   {
     name: 'learner-does-not-vote',
@@ -177,7 +185,7 @@ const elections = [
     find: 'const granted = canVote && ',
     replace: 'const granted = canVote && s.members.isVoter(s.id) && ',
     why: 'a promoted member that has not heard of it refuses its vote (etcd PR #10998)',
-    world: long,
+    world: practising(['changes'], { members: 5 }),
   },
 ];
 
@@ -189,6 +197,7 @@ const replication = [
     find: ' || index < s.termStart || ',
     replace: ' || ',
     why: 'an entry of an earlier term is committed by counting copies (Raft §5.4.2, figure 8)',
+    world: practising(['deposed'], { core: { maxAppendBytes: 1 } }),
   },
   {
     name: 'one-short-of-a-quorum',
@@ -203,6 +212,7 @@ const replication = [
     find: 'return this.outgoing.length === 0 ? incoming : Math.min(incoming, this.majorityMatch(this.outgoing));',
     replace: 'return incoming;',
     why: 'a joint configuration commits with the new half alone (thesis §4.3)',
+    world: practising(['changes'], { members: 5 }),
   },
   {
     name: 'append-without-comparing',
@@ -210,15 +220,15 @@ const replication = [
     find: 'if (!log.matches(prevIndex, prevTerm)) {',
     replace: 'if (prevIndex > log.lastIndex) {',
     why: 'a follower appends behind an entry of another term (log matching, Raft §5.3)',
-    world: busy,
+    world: deposed,
   },
   {
-    name: 'commit-beyond-compared',
-    file: core('follower'),
-    find: 'log.commitTo(Math.min(message.commit, last));',
-    replace: 'log.commitTo(Math.min(message.commit, log.lastIndex));',
-    why: 'an empty append commits a tail that nobody compared (ra #508)',
-    world: busy,
+    name: 'refused-append-counts',
+    file: core('replication'),
+    find: '  if (!message.reject) return onAppended(s, progress, message.index);\n  onRejected(s, progress, message);\n  return false;',
+    replace: '  return onAppended(s, progress, message.index);',
+    why: 'an answer to an append is an acknowledgement, whatever it says',
+    world: deposed,
   },
   {
     name: 'heartbeat-tells-too-much',
@@ -226,7 +236,7 @@ const replication = [
     find: 'const commit = Math.min(progress.match, s.log.commit);',
     replace: 'const { commit } = s.log;',
     why: 'a heartbeat commits entries that the member is not known to hold in this form',
-    world: busy,
+    world: deposed,
   },
   {
     name: 'unknown-term-is-zero',
@@ -248,6 +258,7 @@ const replication = [
     find: 'return oldest !== undefined && this.#clock.now() - oldest.atMs > this.#stalledMs;',
     replace: 'return oldest !== undefined && this.#stalledMs < 0;',
     why: 'a leader whose disk hangs holds the cluster with its heartbeats (etcd #13527)',
+    world: practising(['stall']),
   },
   {
     name: 'failed-snapshot-unreported',
@@ -255,7 +266,7 @@ const replication = [
     find: "if (progress?.state !== 'snapshot') return;",
     replace: "if (progress?.state !== 'snapshot' || !ok) return;",
     why: 'a member whose snapshot got lost is never sent anything again',
-    world: long,
+    world: lagging,
   },
 ];
 
@@ -267,7 +278,7 @@ const reads = [
     find: 'if (reads.inRound.length === 0 || !s.members.readConfirmed(reads.roundPosition)) return;',
     replace: 'if (reads.inRound.length === 0) return;',
     why: 'a leader answers reads without asking whether it still leads',
-    world: manyReads,
+    world: practising(['deposed', 'parting'], reading),
   },
   {
     name: 'read-position-reused',
@@ -275,7 +286,7 @@ const reads = [
     find: '  reads.position++;\n',
     replace: '  reads.position = 1;\n',
     why: 'an answer to an earlier round confirms a later one (etcd #20418)',
-    world: manyReads,
+    world: practising(['deposed', 'parting'], reading),
   },
   {
     name: 'read-joins-round-in-flight',
@@ -283,7 +294,7 @@ const reads = [
     find: 's.reads.waiting.push({ to: from, token: context });',
     replace: '(s.reads.inRound.length > 0 ? s.reads.inRound : s.reads.waiting).push({ to: from, token: context });',
     why: 'a read is answered with the commit index of a round that began before it',
-    world: manyReads,
+    world: practising(['handover'], { ...reading, families: ['network'] }),
   },
   {
     name: 'read-on-a-fresh-leader',
@@ -291,6 +302,7 @@ const reads = [
     find: " && s.role === 'leader' && s.log.commit >= s.termStart;",
     replace: " && s.role === 'leader';",
     why: 'a new leader answers reads before it knows what is committed (etcd #7331)',
+    world: practising(['handover'], reading),
   },
   {
     name: 'read-before-apply',
@@ -298,6 +310,26 @@ const reads = [
     find: '(entry.index <= index ? due : still).push(entry);',
     replace: '(entry.index <= index + 64 ? due : still).push(entry);',
     why: 'a read is served before its index is applied here',
+  },
+];
+
+/** With lease reads on. @type {readonly Mutant[]} */
+const leases = [
+  {
+    name: 'lease-during-transfer',
+    file: core('lease'),
+    find: '  if (s.transferee !== 0 || s.toldToCampaign) return 0;\n',
+    replace: '',
+    why: 'a leader answers by its lease while it has told another to take over (thesis §6.4.1)',
+    world: practising(['parting'], { ...reading, options: { leaseReads: true } }),
+  },
+  {
+    name: 'lease-of-a-fresh-leader',
+    file: core('lease'),
+    find: '  if (s.log.commit < s.termStart) return 0;\n',
+    replace: '',
+    why: 'a new leader answers by its lease before it knows what is committed (Raft §8)',
+    world: practising(['handover'], { ...reading, options: { leaseReads: true } }),
   },
 ];
 
@@ -309,7 +341,7 @@ const membership = [
     find: 'if (s.pendingConfIndex > s.log.applied) {',
     replace: 'if (s.pendingConfIndex < 0) {',
     why: 'a change is proposed while another one is on its way (dragonboat raft.go)',
-    world: long,
+    world: practising(['changes'], { members: 5 }),
   },
   {
     name: 'snapshot-without-configuration',
@@ -319,20 +351,13 @@ const membership = [
     why: 'a snapshot leaves the configuration as it was (openraft #1808)',
   },
   {
-    name: 'apply-while-snapshot-pending',
-    file: core('drain'),
-    find: ' && !s.outbox.snapshotPending;',
-    replace: ';',
-    why: 'entries behind a snapshot are applied before it is installed (async-raft, tikv #1287)',
-  },
-  {
-    name: 'lost-disk-takes-old-id',
-    file: 'packages/coterie/src/membership/enrolment.ts',
-    find: '    if (member !== undefined) this.#approach(member);\n',
+    name: 'snapshot-acknowledged-at-once',
+    file: core('snapshots'),
+    find: '  acknowledge(s, from, meta.index);\n  return true;',
     replace:
-      '    const old = (member?.founders ?? []).findIndex((f) => f.name === this.#identity.name);\n    if (member !== undefined && old >= 0) this.#enrol({ ...this.#identity, uid: member.uid, memberId: old + 1, founders: member.founders });\n    else if (member !== undefined) this.#approach(member);\n',
-    why: 'a member whose disk is gone comes back under its old id with an empty log',
-    world: long,
+      "  s.send({ type: 'appendResponse', group: s.config.group, from: s.id, to: from, term: s.term, index: meta.index, reject: false });\n  return true;",
+    why: 'a member says that it has a snapshot before the mark of it is durable (async-raft, tikv #1287)',
+    world: lagging,
   },
 ];
 
@@ -365,6 +390,7 @@ const sessions = [
     find: '    this.#hub.rebind(this.#state.revision, this.#state.compactRevision);\n',
     replace: '',
     why: 'a watch goes on over an installed snapshot as if nothing had been skipped',
+    world: lagging,
   },
   {
     name: 'watch-loses-one',
@@ -372,8 +398,9 @@ const sessions = [
     find: '    if (this.#live) this.#fallBehind(revision + 1);\n',
     replace: '    if (this.#live) this.#fallBehind(revision + 2);\n',
     why: 'catching up after a snapshot begins one revision too late',
+    world: lagging,
   },
 ];
 
 /** All of them: names are unique. */
-export const mutants = [...durability, ...elections, ...replication, ...reads, ...membership, ...sessions];
+export const mutants = [...durability, ...elections, ...replication, ...reads, ...leases, ...membership, ...sessions];

@@ -107,9 +107,20 @@ export function failingLog(log: MemberLog, pass: Pass): MemberLog {
   });
 }
 
-/** The store of one process, with a point at each step of apply, checkpoints and snapshots. */
-export function failingStore(store: Store, pass: Pass): Store {
+/**
+ * The store of one process, with a point at each step of apply, checkpoints and snapshots.
+ *
+ * @param checkpointed told of the index of every checkpoint that is durable
+ */
+export function failingStore(store: Store, pass: Pass, checkpointed: (index: number) => void): Store {
   return through(store, {
+    attach: (host) => {
+      const tell: typeof host.checkpointed = (state) => {
+        checkpointed(state.appliedIndex);
+        host.checkpointed(state);
+      };
+      store.attach(through(host, { checkpointed: tell }));
+    },
     commit: (change) => pass('store.commit', () => store.commit(change)),
     entryApplied: (index) => pass('store.applied', () => store.entryApplied(index)),
     logDurable: (index) => pass('store.durable', () => store.logDurable(index)),

@@ -50,6 +50,7 @@ export class SimMember {
       limits: { checkpointBytes, segmentBytes },
       watchLog: (log, identity) => checks.watchLog(this, log, identity),
       logErased: () => checks.logErased(this),
+      checkpointed: (index) => checks.checkpointed(this, index),
     });
     this.#abandonDisks = () => {
       disks.abandon();

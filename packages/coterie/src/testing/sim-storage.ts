@@ -149,6 +149,8 @@ interface Process {
   /** Every log passes through here when it is opened. */
   watchLog(log: MemberLog, identity: Identity): MemberLog;
   logErased(): void;
+  /** A checkpoint of the state at this index is durable. */
+  checkpointed(index: number): void;
 }
 
 /**
@@ -228,7 +230,9 @@ class WatchedStorage extends PortStorage {
 
   override openStore(minAppliedIndex: number): Promise<Store> {
     const { pass } = this.#machine;
-    return pass('store.open', () => super.openStore(minAppliedIndex)).then((store) => failingStore(store, pass));
+    return pass('store.open', () => super.openStore(minAppliedIndex)).then((store) =>
+      failingStore(store, pass, (index) => this.#process.checkpointed(index)),
+    );
   }
 
   override async erase(): Promise<void> {

@@ -1,5 +1,7 @@
 import { completeNodeOptions, type CoreConfig, type NodeOptions } from '@coterie/raft';
 import { SeededRandom } from '@coterie/raft/testing';
+import type { DrillName } from './faults/drills.js';
+import { familyNames, type FamilyName } from './sim-nemesis.js';
 
 /** What one run is made of, all of it drawn from its seed unless the caller sets it. */
 export interface SimParameters {
@@ -22,23 +24,26 @@ export interface SimParameters {
   readonly watchBytes: number;
   /** By member: who is preferred as leader; 0 for nobody in particular. */
   readonly leaderPriorities: readonly number[];
+  /** The families of faults that take part. */
+  readonly families: readonly FamilyName[];
+  /** What is practised again and again beside them; usually nothing. */
+  readonly drills: readonly DrillName[];
+  /** Mean time from the end of a drill to the next. */
+  readonly drillEveryMs: number;
 }
 
-/** What a run is made of; what is left out is drawn from the seed. */
-export interface SimOptions {
-  /** Size of the cluster. */
-  readonly members?: number | undefined;
-  /** Virtual time with faults, in ms; the time in which the cluster must come together again is on top. */
-  readonly simulatedMs?: number | undefined;
-  /** The mean over many seeds, where `simulatedMs` is left out. Default 60,000. */
-  readonly meanMs?: number | undefined;
-  /** Clients that write and read. */
-  readonly clients?: number | undefined;
-  /** Longest rest of a client between two operations, in ms. */
-  readonly paceMs?: number | undefined;
+/**
+ * What a run is made of; what is left out is drawn from the seed. Of options and core only what is named is set.
+ * `meanMs`: the mean of `simulatedMs` over many seeds, where that is left out; default 60,000.
+ */
+export interface SimOptions extends Partial<Omit<SimParameters, 'options' | 'core'>> {
+  readonly meanMs?: number;
+  readonly options?: Partial<NodeOptions>;
+  readonly core?: Partial<CoreConfig>;
 }
 
 const defaultMeanMs = 60_000;
+const defaultDrillEveryMs = 2000;
 const kib = 1024;
 
 /**
@@ -70,10 +75,17 @@ export function drawParameters(seed: number, choice: SimOptions = {}): SimParame
     snapshotChunkBytes: random.pick([256, 4 * kib, 64 * kib]),
     watchBytes: new SeededRandom(Math.imul(seed, 0xc2b2ae35) ^ 0x3a7c).pick([256, 4 * kib, 4 << 20]),
     leaderPriorities: random.chance(0.3) ? Array.from({ length: members }, () => random.nextInt(3)) : [],
+    families: familyNames,
+    drills: [],
+    drillEveryMs: defaultDrillEveryMs,
   };
-  const { members: chosenMembers, simulatedMs: chosenMs, clients, paceMs: chosenPace } = choice;
-  const given = { members: chosenMembers, simulatedMs: chosenMs, clients, paceMs: chosenPace };
-  return { ...drawn, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+  const { options, core, meanMs: _, ...given } = choice;
+  const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return {
+    ...{ ...drawn, ...chosen },
+    options: { ...drawn.options, ...options },
+    core: { ...drawn.core, ...core },
+  };
 }
 
 /** @param log draws what stays in the log: a stream of its own, so that it moves nothing else */

@@ -48,7 +48,7 @@ export class SimWorld {
     const names = Array.from({ length: parameters.members }, (_, i) => String.fromCharCode(97 + i));
     this.peers = Object.fromEntries(names.map((name) => [name, `memory://${name}`]));
     this.links = linkIds(this.peers);
-    this.checks = new SafetyChecks((problem) => this.report(problem));
+    this.checks = new SafetyChecks(parameters.options, (problem) => this.report(problem));
     this.recorder = new ChangeRecorder((problem) => this.report(problem));
     for (const name of names) this.machines.set(name, new SimMachine(this.time, this.random));
   }

@@ -30,12 +30,17 @@ export class ChangeRecorder {
       progress: false,
       overflow: 'resume',
     });
+    let next = from;
     const pull = async (): Promise<void> => {
       for (let batches = await stream.next(); batches !== undefined; batches = await stream.next()) {
         if (member.dead) return;
         for (const { kind, revision, events } of batches) {
           this.#shown.set(member, revision);
-          const wrong = kind === 'change' ? this.log.add(revision, events) : undefined;
+          if (kind !== 'change') continue;
+          // It asks for everything, so no revision is left out.
+          const wrong =
+            revision === next ? this.log.add(revision, events) : `revision ${revision} came where ${next} belongs`;
+          next = revision + 1;
           if (wrong !== undefined) this.#report(`changes: the watch at ${member.name}: ${wrong}`);
         }
       }

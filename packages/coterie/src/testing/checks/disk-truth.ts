@@ -11,6 +11,8 @@ export interface StagedBatch {
   readonly snapshot: { readonly index: number; readonly term: number } | undefined;
   readonly hardState: HardState | undefined;
   readonly mustSync: boolean;
+  /** By the clock of its member. */
+  readonly atMs: number;
 }
 
 const nothing: HardState = { term: 0, vote: 0, commit: 0 };
@@ -48,7 +50,8 @@ export class DiskTruth {
     this.#pending = [];
   }
 
-  stage(batch: AppendBatch): StagedBatch {
+  /** @param atMs by the clock of the member */
+  stage(batch: AppendBatch, atMs = 0): StagedBatch {
     const staged: StagedBatch = {
       first: batch.entries[0]?.index ?? 0,
       terms: batch.entries.map((entry) => entry.term),
@@ -56,6 +59,7 @@ export class DiskTruth {
       snapshot: batch.snapshot,
       hardState: batch.hardState,
       mustSync: batch.mustSync,
+      atMs,
     };
     put(this.staged, staged);
     if (batch.hardState !== undefined) this.hard = batch.hardState;
@@ -75,6 +79,11 @@ export class DiskTruth {
       this.#toDisk(first);
       if (first === batch) return;
     }
+  }
+
+  /** The batch that has waited longest. */
+  get oldest(): StagedBatch | undefined {
+    return this.#pending[0];
   }
 
   /** Up to where the disk holds the log in the form in which it stands, whatever becomes of the writes on their way. */

@@ -33,6 +33,11 @@ export class LogChecks {
     return this.#committed.lastIndex;
   }
 
+  /** Whether anybody has spoken as the leader of a term. */
+  hasLeader(term: number): boolean {
+    return this.#speakers.has(term);
+  }
+
   /** A member has its id. */
   knows(truth: DiskTruth): void {
     if (truth.id !== 0) this.#members.set(truth.id, truth);
@@ -42,13 +47,14 @@ export class LogChecks {
    * A member gives a batch to its log.
    *
    * @param conf the configuration in force there; undefined while it is being founded
+   * @param atMs by the clock of the member
    */
-  append(truth: DiskTruth, batch: AppendBatch, conf: ConfState | undefined): StagedBatch {
+  append(truth: DiskTruth, batch: AppendBatch, conf: ConfState | undefined, atMs: number): StagedBatch {
     const before = truth.hard;
     this.#checkHardState(truth, batch);
     this.#checkSnapshot(truth, batch);
     this.#checkEntries(truth, batch);
-    const staged = truth.stage(batch);
+    const staged = truth.stage(batch, atMs);
     this.#match(truth, staged);
     if (batch.snapshot === undefined || batch.snapshot.index < truth.hard.commit) {
       this.#commit(truth, before.commit, truth.hard.commit, conf);

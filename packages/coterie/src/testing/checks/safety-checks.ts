@@ -1,11 +1,13 @@
-import type { RaftEvent, Transport } from '@coterie/raft';
+import type { NodeOptions, RaftEvent, Transport } from '@coterie/raft';
 import type { Identity } from '../../data-dir/identity.js';
 import type { MemberLog } from '../../data-dir/storage.js';
 import type { SimMember } from '../sim-member.js';
 import type { SimMachine } from '../sim-storage.js';
+import { AnswerChecks } from './answer-checks.js';
 import { ConfChecks } from './conf-checks.js';
 import { DiskTruth } from './disk-truth.js';
 import { LogChecks } from './log-checks.js';
+import { StallChecks } from './stall-checks.js';
 import { WatchedLog } from './watched-log.js';
 import { WatchedTransport } from './watched-transport.js';
 
@@ -24,14 +26,18 @@ export class SafetyChecks {
   readonly #truths = new Map<SimMachine, { readonly incarnation: number; readonly truth: DiskTruth }>();
   readonly #log: LogChecks;
   readonly #confs: ConfChecks;
+  readonly #answers: AnswerChecks;
+  readonly #stalls: StallChecks;
   readonly #report: (problem: string) => void;
   leaderChanges = 0;
   appliedIndex = 0;
 
-  constructor(report: (problem: string) => void) {
+  constructor(options: NodeOptions, report: (problem: string) => void) {
     this.#report = report;
     this.#log = new LogChecks(report);
     this.#confs = new ConfChecks(report);
+    this.#answers = new AnswerChecks(this.#log, options.leaseReads, report);
+    this.#stalls = new StallChecks(options.electionTimeoutMs, report);
   }
 
   onEvent(member: SimMember, event: RaftEvent): void {
@@ -52,7 +58,8 @@ export class SafetyChecks {
       },
       appended: (batch) => {
         if (member.dead) return () => undefined;
-        const staged = this.#log.append(truth, batch, member.engine.replica?.node.cluster.conf);
+        const { conf } = member.engine.replica?.node.cluster ?? {};
+        const staged = this.#log.append(truth, batch, conf, member.process.now);
         return () => {
           if (!member.dead) truth.durable(staged);
         };
@@ -68,8 +75,19 @@ export class SafetyChecks {
   /** The network of a process of `member`, watched. */
   watchTransport(member: SimMember, transport: Transport): Transport {
     return new WatchedTransport(transport, (message) => {
-      if (!member.dead) this.#log.send(this.#truthOf(member), message);
+      if (member.dead) return;
+      const truth = this.#truthOf(member);
+      this.#log.send(truth, message);
+      this.#answers.send(truth, message);
+      this.#stalls.send(truth, message, member.process.now);
     });
+  }
+
+  /** A checkpoint is durable: its state must not be ahead of what a crash leaves of the member's own log. */
+  checkpointed(member: SimMember, index: number): void {
+    const { stableIndex } = this.#truthOf(member);
+    if (member.dead || index <= stableIndex) return;
+    this.#report(`checkpoint: ${member.name} has one of entry ${index}, its log is certain of ${stableIndex}`);
   }
 
   /** A wiped disk is another member's. */

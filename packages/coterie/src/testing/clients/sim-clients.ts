@@ -223,8 +223,9 @@ export class SimClient {
       const { outcome, code } = error as CoterieError;
       if (outcome === undefined) this.#world.report(`outcome: a failed write without an outcome: ${String(error)}`);
       write.state = outcome === 'not-applied' ? 'refused' : 'unknown';
-      // Only what entries it returned may be gone: what they were at is compacted.
-      if (code === 'ERR_RESULT_GONE' && what.wantsPrev !== true)
+      // Only what entries it returned may be gone: what they were at is compacted. A put that was refused returns one.
+      const returnsEntries = what.wantsPrev === true || (request.kind === 'put' && request.ifRevision !== undefined);
+      if (code === 'ERR_RESULT_GONE' && !returnsEntries)
         this.#world.report(`results: that of a ${what.kind} is gone, although few are open: ${String(error)}`);
     }
   }
