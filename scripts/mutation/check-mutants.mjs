@@ -76,8 +76,8 @@ async function runSeeds(mutant, seeds, untilKilled) {
  * @param {readonly number[]} seeds
  * @param {boolean} untilKilled
  * @param {boolean} [mutated] false: the code as it is
- * @returns {Promise<{ told: { seed: number, problem?: string }[], code: number | null, errors: string }>} `code` is null
- *   when a seed hung
+ * @returns {Promise<{ told: { seed: number, problem?: string }[], code: number | null, errors: string }>} `code` is
+ *   null when a seed hung
  */
 async function runProcess(mutant, seeds, untilKilled, mutated = true) {
   const options = JSON.stringify({ ...world, ...mutant.world });

@@ -323,14 +323,6 @@ const leases = [
     why: 'a leader answers by its lease while it has told another to take over (thesis §6.4.1)',
     world: practising(['parting'], { ...reading, options: { leaseReads: true } }),
   },
-  {
-    name: 'lease-of-a-fresh-leader',
-    file: core('lease'),
-    find: '  if (s.log.commit < s.termStart) return 0;\n',
-    replace: '',
-    why: 'a new leader answers by its lease before it knows what is committed (Raft §8)',
-    world: practising(['handover'], { ...reading, options: { leaseReads: true } }),
-  },
 ];
 
 /** @type {readonly Mutant[]} */

@@ -29,7 +29,9 @@ interface Ground {
 type Drill = (ground: Ground) => number;
 
 const drills = {
-  /** A leader is cut off with a tail that nobody else has, and comes back: as a follower first, and leading again soon. */
+  /**
+   * A leader is cut off with a tail that nobody else has, and comes back: as a follower first, and leading again soon.
+   */
   deposed: (ground) => {
     const { world, random, electionTimeoutMs: t } = ground;
     const leader = world.leader;
@@ -74,7 +76,9 @@ const drills = {
     ground.after(8 * t, () => mendDisks(world));
     return 8 * t;
   },
-  /** Voters become learners and voters again, several at once, and leadership changes before everybody has heard of it. */
+  /**
+   * Voters become learners and voters again, several at once, and leadership changes before everybody has heard of it.
+   */
   changes: (ground) => {
     const { world, random, electionTimeoutMs: t } = ground;
     const node = nodeOf(world.leader);
