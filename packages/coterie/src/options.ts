@@ -77,6 +77,21 @@ export interface PeerOptions {
   autopilot?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** Typed by the interfaces, so that an option which is added there is not refused here. */
+const known: {
+  readonly options: Readonly<Record<keyof PeerOptions, true>>;
+  readonly cluster: Readonly<Record<keyof ClusterOptions, true>>;
+  readonly listen: Readonly<Record<keyof ListenOptions, true>>;
+} = {
+  options: {
+    ...{ name: true, dataDir: true, listen: true, transport: true, advertise: true, cluster: true, clock: true },
+    ...{ heartbeatMs: true, electionTimeoutMs: true, requestTimeoutMs: true, closeTimeoutMs: true, logger: true },
+    ...{ leaseReads: true, leaseDriftPercent: true, leaderPriority: true, limits: true, autopilot: true },
+  },
+  cluster: { id: true, secret: true, insecure: true, peers: true, join: true, dns: true, solo: true },
+  listen: { port: true, host: true, tls: true, server: true, path: true },
+};
+
 /** Names of peers and clusters: they stand in messages, files and logs. */
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
@@ -90,6 +105,7 @@ const peersMax = 9;
  */
 export function checkPeerOptions(options: PeerOptions): void {
   if (!isObject(options)) throw invalid('options', 'must be an object');
+  checkNames('', options, known.options);
   checkName('name', options.name);
   checkOptionalString('dataDir', options.dataDir);
   checkOptionalString('advertise', options.advertise);
@@ -111,6 +127,13 @@ export function checkPeerOptions(options: PeerOptions): void {
   checkLimits(options.limits);
   checkCluster(options);
   checkListen(options);
+}
+
+/** A misspelt option must not be an option that is off. */
+function checkNames(prefix: string, given: object, names: object): void {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(names, name)) throw invalid(`${prefix}${name}`, 'is no option');
+  }
 }
 
 function checkAdvertise(options: PeerOptions): void {
@@ -141,6 +164,7 @@ function checkLimits(limits: unknown): void {
 function checkCluster(options: PeerOptions): void {
   const cluster: unknown = options.cluster;
   if (!isObject(cluster)) throw invalid('cluster', 'must be an object');
+  checkNames('cluster.', cluster, known.cluster);
   checkName('cluster.id', cluster['id']);
   const ways = ['peers', 'join', 'dns', 'solo'].filter((way) => cluster[way] !== undefined);
   if (ways.length !== 1) throw invalid('cluster', 'takes exactly one of peers, join, dns and solo');
@@ -189,6 +213,7 @@ function checkListen(options: PeerOptions): void {
   }
   const listen: unknown = options.listen;
   if (!isObject(listen)) throw invalid('listen', 'must be an object');
+  checkNames('listen.', listen, known.listen);
   if (listen['server'] !== undefined) {
     if (typeof listen['path'] !== 'string' || !listen['path'].startsWith('/'))
       throw invalid('listen.path', "must begin with '/'");

@@ -79,6 +79,10 @@ export function runOracle(args) {
     console.error('usage: npm run oracle -- [--quiet] DIR');
     return 2;
   }
+  if (!fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    console.error(`${directory} is no directory: give the one that holds the published test data`);
+    return 1;
+  }
   const files = dataFiles(directory);
   let filesPassed = 0;
   let passed = 0;

@@ -41,6 +41,6 @@ export { foundingBatch } from './node/bootstrap.js';
 export { clusterAtEnd, everybodyIn, forcedBatch } from './node/forced-recovery.js';
 export { completeNodeOptions, defaultNodeOptions, type NodeOptions } from './node/options.js';
 export type { NodeParts } from './node/node-parts.js';
-export { RaftNode } from './node/raft-node.js';
+export { RaftNode, type ChangeResult } from './node/raft-node.js';
 export type { SubmitRefusal, SubmitResult } from './node/command-intake.js';
 export type { ReadPolicy, ReadWaiter } from './node/reads.js';

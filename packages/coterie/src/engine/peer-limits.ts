@@ -12,10 +12,8 @@ export interface PeerLimits {
 }
 
 /** What of the peer's own options its raft node takes. */
-type NodeChoices = {
-  readonly [K in 'electionTimeoutMs' | 'heartbeatMs' | 'leaseReads' | 'leaseDriftPercent' | 'leaderPriority']?:
-    NodeOptions[K] | undefined;
-};
+const choiceNames = ['electionTimeoutMs', 'heartbeatMs', 'leaseReads', 'leaseDriftPercent', 'leaderPriority'] as const;
+type NodeChoices = { readonly [K in (typeof choiceNames)[number]]?: NodeOptions[K] | undefined };
 
 const nodeNames = [
   ...['entryBytes', 'entryCommands', 'queueBytes', 'reads', 'snapshotTransferMs'],
@@ -45,7 +43,10 @@ export function sortLimits(
   const chosen = (names: readonly string[]): Record<string, number> =>
     Object.fromEntries(names.flatMap((name) => (limits[name] === undefined ? [] : [[name, limits[name]]])));
   return {
-    node: completeNodeOptions({ ...choices, ...chosen(nodeNames) }),
+    node: completeNodeOptions({
+      ...Object.fromEntries(choiceNames.map((name) => [name, choices[name]])),
+      ...chosen(nodeNames),
+    }),
     // Refused here, before anything is opened, if one lies above what the cluster allows.
     kv: resolveKvLimits(chosen(kvNames)),
     history: {

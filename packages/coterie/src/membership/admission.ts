@@ -1,5 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import type { CoreStatus, NodeId, ProposeResult, ConfChange } from '@coterie/raft';
+import type { CoreStatus, NodeId, ChangeResult, ConfChange } from '@coterie/raft';
 import type { Identity } from '../data-dir/identity.js';
 import { decodeControl, encodeControl, type ControlMessage } from './control-message.js';
 import type { LinkDirectory } from './link-directory.js';
@@ -12,7 +12,7 @@ export interface AdmissionHost {
   readonly url: string;
   status(): CoreStatus;
   members(): readonly Member[];
-  change(change: ConfChange, records: readonly (Uint8Array | undefined)[]): ProposeResult;
+  change(change: ConfChange, records: readonly (Uint8Array | undefined)[]): ChangeResult;
   send(link: NodeId, bytes: Uint8Array): void;
   /** This member's id is no longer in the cluster that others know. */
   removed(): void;

@@ -15,6 +15,9 @@ describe('options that cannot be', () => {
   it.each<[string, object]>([
     ['limits.valueBytes', { limits: { valueBytes: 1e9 } }],
     ['limits.nonsense', { limits: { nonsense: 1 } }],
+    ['electionTimoutMs', { electionTimoutMs: 500 }],
+    ['cluster.peer', { cluster: { id: 'x', solo: true, peer: {} } }],
+    ['listen.prot', { listen: { port: 0, prot: 1 } }],
     ['clock.now', { clock: {} }],
     ['logger.debug', { logger: 5 }],
     ['advertise', { advertise: 'x' }],

@@ -41,6 +41,24 @@ const positiveFields = [
   'maxCommittedBytes',
 ] as const;
 
+/** Typed by the interface, so that a field which is added there is not refused here. */
+const fields: Readonly<Record<keyof CoreConfig, true>> = {
+  electionTicks: true,
+  heartbeatTicks: true,
+  preVote: true,
+  checkQuorum: true,
+  stepDownOnRemoval: true,
+  maxAppendBytes: true,
+  maxInflightMessages: true,
+  maxInflightBytes: true,
+  maxUncommittedBytes: true,
+  maxCommittedBytes: true,
+  group: true,
+  leasePromiseMs: true,
+  leaderPriority: true,
+  trustConfChanges: true,
+};
+
 function refuse(argument: string, message: string): never {
   throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument });
 }
@@ -49,9 +67,12 @@ function refuse(argument: string, message: string): never {
  * Checks a configuration.
  *
  * @returns the same configuration
- * @throws CoterieError ERR_INVALID_ARGUMENT that names the field
+ * @throws CoterieError ERR_INVALID_ARGUMENT that names the field: one that makes no sense, or that there is not
  */
 export function validateCoreConfig(config: CoreConfig): CoreConfig {
+  for (const field of Object.keys(config)) {
+    if (!Object.hasOwn(fields, field)) refuse(field, `there is no field '${field}' in the configuration of a core`);
+  }
   for (const field of positiveFields) {
     const value: unknown = config[field];
     if (!Number.isSafeInteger(value) || (value as number) <= 0) {

@@ -173,7 +173,7 @@ export class RaftCore {
    * Proposes a membership change.
    *
    * @param data from `encodeConfChange`
-   * @throws CoterieError ERR_CORRUPT
+   * @throws CoterieError ERR_INVALID_ARGUMENT for what is no Uint8Array, ERR_CORRUPT for one that holds no change
    */
   proposeConfChange(data: Uint8Array): ProposeResult {
     return proposeConfChange(this.state, data);

@@ -25,9 +25,15 @@ export function propose(s: CoreState, data: readonly Uint8Array[]): ProposeResul
  * At most one may be unapplied at a time: then any two configurations in force at once differ by one change, and their
  * quorums meet.
  *
- * @throws CoterieError ERR_CORRUPT when `data` is not from `encodeConfChange`
+ * @throws CoterieError ERR_INVALID_ARGUMENT when `data` is no Uint8Array, ERR_CORRUPT when it is not from
+ *   `encodeConfChange`
  */
 export function proposeConfChange(s: CoreState, data: Uint8Array): ProposeResult {
+  // By shape, not by `instanceof`: bytes of another realm (a worker, a test runner) are bytes.
+  if (!ArrayBuffer.isView(data) || (data as Partial<Uint8Array>).BYTES_PER_ELEMENT !== 1) {
+    const message = 'a membership change is a Uint8Array: take encodeConfChange';
+    throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument: 'data' });
+  }
   const { change } = decodeConfChange(data);
   const refusal = whyNotNow(s) ?? whyNotChange(s, change) ?? overQuota(s, data.length);
   if (refusal !== undefined) return refuse(s, refusal);

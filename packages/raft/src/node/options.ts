@@ -63,11 +63,18 @@ const ranges: Readonly<Record<string, readonly [number, number]>> = {
   leaderPriority: [0, leaderPriorityMax],
 };
 
-/** Fills in the defaults. @throws CoterieError ERR_INVALID_ARGUMENT that names the option */
+/**
+ * Fills in the defaults. An option that is `undefined` is as if left out.
+ *
+ * @throws CoterieError ERR_INVALID_ARGUMENT that names the option: one that makes no sense, or that there is not
+ */
 export function completeNodeOptions(
-  given: Partial<{ [K in keyof NodeOptions]: NodeOptions[K] | undefined }>,
+  given: Partial<{ [K in keyof NodeOptions]: NodeOptions[K] | undefined }> = {},
 ): NodeOptions {
   const names = Object.keys(defaultNodeOptions) as (keyof NodeOptions)[];
+  for (const name of Object.keys(given)) {
+    if (!(names as string[]).includes(name)) refuse(name, `there is no option '${name}'`);
+  }
   const set = Object.fromEntries(names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])));
   const electionTimeoutMs = given.electionTimeoutMs ?? defaultNodeOptions.electionTimeoutMs;
   const heartbeatMs = Math.max(1, Math.round(electionTimeoutMs / 10));

@@ -11,6 +11,9 @@ import type { NodeParts } from './node-parts.js';
 import type { ReadPolicy, ReadWaiter } from './reads.js';
 import { TurnLoop } from './turn-loop.js';
 
+/** What became of a membership change that a {@link RaftNode} was asked for; `closed`: the member has stopped. */
+export type ChangeResult = ProposeResult | { readonly ok: false; readonly reason: 'closed'; readonly leader?: never };
+
 /**
  * One member of a Raft group: what its application, its transport and its operator may ask of it. The work is done by a
  * turn loop, one event after the other; a fault in it stops this member (`failed` of the observer) and never reaches
@@ -80,10 +83,12 @@ export class RaftNode {
    * the entry. One that removes or demotes this leader is refused with `transferring`: it hands over first.
    *
    * @param records for each step the record of the member that it adds
+   * @returns term and index of the entry, or why nothing was proposed: `closed` once this member has stopped
    * @throws CoterieError ERR_INVALID_ARGUMENT for a change that cannot be made anywhere; nothing was proposed
    */
-  changeMembership(change: ConfChange, records: readonly (Uint8Array | undefined)[]): ProposeResult {
-    let result: ProposeResult = { ok: false, reason: 'noLeader' };
+  changeMembership(change: ConfChange, records: readonly (Uint8Array | undefined)[]): ChangeResult {
+    // What a fault in the event leaves: the member has stopped by then.
+    let result: ChangeResult = { ok: false, reason: 'closed' };
     // Outside of the event: what a caller got wrong is the caller's error and stops nobody.
     const data = encodeMemberChange(change, records);
     this.#loop.event(() => {
@@ -97,7 +102,7 @@ export class RaftNode {
    * wish on to its leader, best effort.
    *
    * @param to 0: the voter that is best prepared
-   * @returns false when there is no leader, or `to` leads or is no voter
+   * @returns false when there is no leader, or `to` leads or is no voter, or once this member has stopped (`stopped`)
    */
   transferLeadership(to: NodeId): boolean {
     let taken = false;
@@ -183,6 +188,11 @@ export class RaftNode {
   /** Whether commands would be refused because the queue is full. */
   get overloaded(): boolean {
     return this.#loop.intake.full;
+  }
+
+  /** Whether it has stopped, by `stop` or by a fault: then it takes and answers nothing any more. */
+  get stopped(): boolean {
+    return this.#loop.stopped;
   }
 
   /**

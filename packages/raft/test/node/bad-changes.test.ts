@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ConfChange } from '../../src/index.js';
+import { defaultCoreConfig, RaftCore, type ConfChange } from '../../src/index.js';
 import { command, DriverWorld } from './driver-world.js';
 
 const record = new Uint8Array([1]);
@@ -27,5 +27,35 @@ describe('a membership change that makes no sense', () => {
       world.until('applied by all', () => world.members.every((each) => each.machine.commands.includes('after')));
       expect(world.members.flatMap((each) => each.events).filter((event) => event.type === 'failed')).toEqual([]);
     });
+  }
+});
+
+it('a member that has stopped says so', () => {
+  const world = new DriverWorld(3, 72);
+  const leader = world.leader();
+  leader.node.stop();
+  expect(leader.node.stopped).toBe(true);
+  expect(leader.node.changeMembership({ transition: 'auto', steps: [learner] }, [record])).toEqual({
+    ok: false,
+    reason: 'closed',
+  });
+  expect(leader.node.transferLeadership(0)).toBe(false);
+});
+
+it('a change for the core is bytes', () => {
+  const core = new RaftCore({
+    id: 1,
+    config: defaultCoreConfig,
+    random: { nextInt: () => 0 },
+    hardState: { term: 0, vote: 0, commit: 0 },
+    conf: { voters: [1], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false },
+    start: { index: 0, term: 0 },
+    entries: [],
+    applied: 0,
+  });
+  for (const data of [undefined, 'addVoter', [1, 0], { transition: 'auto', steps: [] }, new Uint16Array(4)]) {
+    expect(() => core.proposeConfChange(data as Uint8Array)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', argument: 'data' }),
+    );
   }
 });
