@@ -39,20 +39,17 @@ function whenAborted(signal: AbortSignal): Promise<false> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(false), { once: true }));
 }
 
-/** A sender that dies in the middle of a read never answers it: the receiver must hear of the end all the same. */
-function unlessAborted(read: Promise<Uint8Array>, signal: AbortSignal): Promise<Uint8Array | undefined> {
-  return Promise.race([read, whenAborted(signal).then(() => undefined)]);
-}
-
 async function carry(carriage: SnapshotCarriage, signal: AbortSignal): Promise<boolean> {
   const { from, handler, meta, source, chunkBytes } = carriage;
   let sink: SnapshotSink | undefined;
   let committing = false;
+  // A sender that dies in the middle of a read never answers it: the receiver must hear of the end all the same.
+  const over = whenAborted(signal).then(() => undefined);
   try {
     if (!(await carriage.hop()) || signal.aborted) return false;
     sink = await handler.onSnapshot(from, meta, { signal });
     for (let offset = sink.offset; offset < source.size;) {
-      const chunk = await unlessAborted(source.read(offset, Math.min(chunkBytes, source.size - offset)), signal);
+      const chunk = await Promise.race([source.read(offset, Math.min(chunkBytes, source.size - offset)), over]);
       if (chunk === undefined || chunk.length === 0 || !(await carriage.hop()) || signal.aborted) return false;
       // A copy: the source may hand out a view of something it uses again.
       await sink.write(new Uint8Array(chunk));
