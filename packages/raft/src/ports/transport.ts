@@ -55,7 +55,8 @@ export interface Transport {
    * Carries a snapshot on a way of its own, so that it never delays messages: asks the far end for a sink, goes on
    * where that stands, and resolves `ok` only after the sink has committed. Resolves `failed` for every other end, soon
    * after the abort of `signal` too; never rejects. The source is the caller's to close. A transport that carries no
-   * snapshots resolves `failed` at once: a member that lags behind the others' logs then stays behind.
+   * snapshots resolves `failed` at once: a member that lags behind the others' logs then stays behind. (`ok` would be
+   * believed: the leader sends entries that do not fit, is told so, and asks for the next snapshot, for ever.)
    */
   sendSnapshot(
     to: NodeId,

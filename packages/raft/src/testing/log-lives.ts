@@ -175,7 +175,7 @@ async function loadsForGood(user: LogUser): Promise<void> {
 }
 
 async function losesNothingDone(user: LogUser): Promise<void> {
-  if (!user.canCrash) return;
+  user.needsCrash();
   let index = 0;
   for (let life = 0; life < 4; life++) {
     for (let more = 0; more < 5; more++) {
@@ -199,7 +199,7 @@ async function losesNothingDone(user: LogUser): Promise<void> {
 }
 
 async function leavesNoHoles(user: LogUser): Promise<void> {
-  if (!user.canCrash) return;
+  user.needsCrash();
   await user.append({ entries: [small(1, 1)] });
   // Each batch says in its hard state how many came before it.
   for (let index = 2; index <= 40; index++) {
@@ -226,8 +226,9 @@ async function closesInTheMiddle(user: LogUser): Promise<void> {
 }
 
 async function failsForGood(user: LogUser): Promise<void> {
+  user.needsBreakDisk();
   await user.append({ entries: entries(1, 3, 1) });
-  if (!user.breakDisk()) return;
+  user.breakDisk();
   const outcomes: string[] = [];
   for (let index = 4; index <= 6; index++) {
     const outcome = await user.append({ entries: entries(index, 1, 1) }).then(

@@ -1,7 +1,7 @@
 import { logBasics } from './log-basics.js';
 import { logLives } from './log-lives.js';
 import { type LogPlace, LogUser } from './log-user.js';
-import type { Suite } from './transport-suite.js';
+import { suiteOf, type Register, type Suite } from './suite.js';
 
 /**
  * The conformance suite for a {@link LogStorage}: what raft relies on, tried on the author's own.
@@ -20,24 +20,17 @@ import type { Suite } from './transport-suite.js';
  * for (const { run } of suite.tests) await run();
  * ```
  */
-export function logStorageSuite(
-  make: () => Promise<LogPlace>,
-  register?: (name: string, run: () => Promise<void>) => void,
-): Suite {
-  const tests = [...logBasics, ...logLives].map(([name, body]) => ({
-    name,
-    run: async () => {
-      const place = await make();
-      const user = new LogUser(place);
-      try {
-        await body(user);
-        user.claimAnswers();
-      } finally {
-        await user.log.close();
-        await place.dispose?.();
-      }
-    },
-  }));
-  for (const { name, run } of tests) register?.(name, run);
-  return { name: 'log storage', tests };
+export function logStorageSuite(make: () => Promise<LogPlace>, register?: Register): Suite {
+  const run = async (body: (user: LogUser) => Promise<void>): Promise<void> => {
+    const place = await make();
+    const user = new LogUser(place);
+    try {
+      await body(user);
+      user.claimAnswers();
+    } finally {
+      await user.log.close();
+      await place.dispose?.();
+    }
+  };
+  return suiteOf('log storage', [...logBasics, ...logLives], run, register, '');
 }

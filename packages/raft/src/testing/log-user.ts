@@ -1,6 +1,7 @@
 import type { ConfState, Entry } from '../core/messages.js';
 import type { AppendBatch } from '../core/ready.js';
 import type { LoadedLog, LogStorage } from '../ports/log-storage.js';
+import { needs } from './suite.js';
 import { settles } from './transport-ends.js';
 
 /** A place where a log is kept over restarts. */
@@ -8,10 +9,10 @@ export interface LogPlace {
   /** Opens the log of this place; the one opened before is closed. Not loaded yet. */
   open(): LogStorage;
   /**
-   * The process dies: what is not durable is lost, and nobody is told. Left out: crashes are not tried.
+   * The process dies: what is not durable is lost, and nobody is told. Left out: the tests of crashes are skipped.
    */
   crash?(): Promise<void>;
-  /** From now on each write of the open log fails, as a disk that broke. Left out: fail-stop is not tried. */
+  /** From now on each write of the open log fails, as a disk that broke. Left out: the test of fail-stop is skipped. */
   breakDisk?(): void;
   /** The place is no longer needed. */
   dispose?(): Promise<void>;
@@ -81,6 +82,11 @@ export class LogUser {
     return this.#open();
   }
 
+  /** @throws Skipped */
+  needsCrash(): void {
+    needs(this.canCrash, 'the place offers no crash');
+  }
+
   get canCrash(): boolean {
     return this.#place.crash !== undefined;
   }
@@ -90,10 +96,13 @@ export class LogUser {
     return this.#open();
   }
 
-  /** @returns whether this place can break its disk */
-  breakDisk(): boolean {
+  /** @throws Skipped */
+  needsBreakDisk(): void {
+    needs(this.#place.breakDisk !== undefined, 'the place offers no breakDisk');
+  }
+
+  breakDisk(): void {
     this.#place.breakDisk?.();
-    return this.#place.breakDisk !== undefined;
   }
 
   #open(): LoadedLog {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Index, SnapshotMeta, Term } from '../core/messages.js';
 import type { SnapshotSink, SnapshotSource, SnapshotStore } from '../ports/snapshot-store.js';
 import type { ClusterState, CommittedEntry, StateMachine } from '../ports/state-machine.js';
+import { needs } from './suite.js';
 import { pause, settles, until } from './transport-ends.js';
 
 /** A state machine that has come up, and its snapshots; one object may be both. */
@@ -18,7 +19,8 @@ export interface MachinePlace<M extends StateMachine = StateMachine> {
    * @param logStart where the log begins that this machine is opened with: `load().start.index`
    */
   open(logStart: Index): Promise<OpenedMachine<M>>;
-  /** The process dies: what is not durable is lost, and nothing of the open machine runs on. Left out: not tried. */
+  /** The process dies: what is not durable is lost, and nothing of the open machine runs on. Left out: the tests
+   * of crashes are skipped. */
   crash?(): Promise<void>;
   /** The place is no longer needed. */
   dispose?(): Promise<void>;
@@ -114,8 +116,9 @@ export class MachineUser<M extends StateMachine> {
     return this.machine.applied().index;
   }
 
-  get canCrash(): boolean {
-    return this.#place.crash !== undefined;
+  /** @throws Skipped */
+  needsCrash(): void {
+    needs(this.#place.crash !== undefined, 'the place offers no crash');
   }
 
   /** @throws Error the first thing that was wrong about what the machine called, and when */

@@ -5,7 +5,7 @@ import type { StateMachine } from '../ports/state-machine.js';
 import { logOf, type MachineMaker, type MachineUser, type MachineUsers } from './machine-user.js';
 import { claimStandsAt, machineSuite } from './state-machine-suite.js';
 import { pause, settles } from './transport-ends.js';
-import type { Suite } from './transport-suite.js';
+import type { Register, Suite } from './suite.js';
 
 type Users = MachineUsers<StateMachine>;
 type User = MachineUser<StateMachine>;
@@ -244,7 +244,7 @@ async function restarts(users: Users, how: 'close' | 'crash', came: 'part' | 'co
   const content = await sender(users);
   const { meta, bytes } = content;
   const to = await users.start();
-  if (how === 'crash' && !to.canCrash) return;
+  if (how === 'crash') to.needsCrash();
   await to.advance(8);
   const sink = await to.receive(meta);
   await send(sink, content, 0, came === 'part' ? Math.floor(bytes.length / 2) : bytes.length);
@@ -349,9 +349,6 @@ const cases: readonly (readonly [string, (users: Users) => Promise<void>])[] = [
  * @param maker as for {@link stateMachineSuite}
  * @param register a runner's `test(name, run)`; left out, the caller runs `suite.tests`
  */
-export function snapshotStoreSuite<M extends StateMachine>(
-  maker: MachineMaker<M>,
-  register?: (name: string, run: () => Promise<void>) => void,
-): Suite {
+export function snapshotStoreSuite<M extends StateMachine>(maker: MachineMaker<M>, register?: Register): Suite {
   return machineSuite('snapshot store', maker, cases, register);
 }

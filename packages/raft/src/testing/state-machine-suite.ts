@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { StateMachine } from '../ports/state-machine.js';
 import { logOf, plainCluster, type MachineMaker, type MachineUser, MachineUsers } from './machine-user.js';
 import { pause, settles, until } from './transport-ends.js';
-import type { Suite } from './transport-suite.js';
+import { suiteOf, type Register, type Suite } from './suite.js';
 
 type Users = MachineUsers<StateMachine>;
 
@@ -127,7 +127,7 @@ async function obeysALogThatGoesBack(users: Users): Promise<void> {
 
 async function comesBack(users: Users, how: 'close' | 'crash'): Promise<void> {
   const user = await users.start();
-  if (how === 'crash' && !user.canCrash) return;
+  if (how === 'crash') user.needsCrash();
   for (let life = 0; life < 3; life++) {
     const { index: reported } = await user.checkpoint();
     await user.advance(user.index + 13);
@@ -145,7 +145,7 @@ async function comesBack(users: Users, how: 'close' | 'crash'): Promise<void> {
 
 async function neverStandsAheadOfTheLog(users: Users, how: 'close' | 'crash'): Promise<void> {
   const scout = await users.start();
-  if (how === 'crash' && !scout.canCrash) return;
+  if (how === 'crash') scout.needsCrash();
   const { index: usual } = await scout.checkpoint();
   const user = await users.start();
   await user.advance(5);
@@ -216,10 +216,7 @@ const cases: readonly (readonly [string, (users: Users) => Promise<void>])[] = [
  * for (const { run } of suite.tests) await run();
  * ```
  */
-export function stateMachineSuite<M extends StateMachine>(
-  maker: MachineMaker<M>,
-  register?: (name: string, run: () => Promise<void>) => void,
-): Suite {
+export function stateMachineSuite<M extends StateMachine>(maker: MachineMaker<M>, register?: Register): Suite {
   return machineSuite('state machine', maker, cases, register);
 }
 
@@ -228,21 +225,17 @@ export function machineSuite<M extends StateMachine>(
   name: string,
   maker: MachineMaker<M>,
   of: readonly (readonly [string, (users: Users) => Promise<void>])[],
-  register: ((name: string, run: () => Promise<void>) => void) | undefined,
+  register: Register | undefined,
 ): Suite {
-  const tests = of.map(([title, body]) => ({
-    name: title,
-    run: async () => {
-      const users = new MachineUsers(maker);
-      try {
-        // A case only hands machines back to their own maker.
-        await body(users);
-        users.claimCalls();
-      } finally {
-        await users.dispose();
-      }
-    },
-  }));
-  for (const test of tests) register?.(`${name}: ${test.name}`, test.run);
-  return { name, tests };
+  const run = async (body: (users: Users) => Promise<void>): Promise<void> => {
+    const users = new MachineUsers(maker);
+    try {
+      // A case only hands machines back to their own maker.
+      await body(users);
+      users.claimCalls();
+    } finally {
+      await users.dispose();
+    }
+  };
+  return suiteOf(name, of, run, register);
 }

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { Message, NodeId, SnapshotMeta } from '../core/messages.js';
 import type { SnapshotSink } from '../ports/snapshot-store.js';
-import type { Transport, TransportHandler, TransportPeer } from '../ports/transport.js';
+import type { Transport, TransportHandler, TransportPeer, UnreachableReason } from '../ports/transport.js';
 
 /** How an author's transport is made for one end: listening where `self.address` says, if it listens at all. */
 export type MakeTransport = (self: TransportPeer) => Promise<Transport>;
@@ -25,6 +25,8 @@ export class TransportEnd {
   readonly messages: { readonly from: NodeId; readonly message: Message }[] = [];
   readonly bytes: { readonly from: NodeId; readonly bytes: Uint8Array }[] = [];
   readonly unreachable: NodeId[] = [];
+  /** The reasons that came with them. */
+  readonly reasons: (UnreachableReason | undefined)[] = [];
   /** Answers `onSnapshot`; without one every snapshot is refused. */
   receiveSnapshot: ((meta: SnapshotMeta, signal: AbortSignal) => Promise<SnapshotSink>) | undefined;
 
@@ -43,7 +45,10 @@ export class TransportEnd {
       onBytes: (from, bytes) => void this.bytes.push({ from, bytes: new Uint8Array(bytes) }),
       onSnapshot: (_from, meta, { signal }) =>
         this.receiveSnapshot?.(meta, signal) ?? Promise.reject(new Error('this end takes no snapshots')),
-      onUnreachable: (id) => void this.unreachable.push(id),
+      onUnreachable: (id, reason) => {
+        this.unreachable.push(id);
+        this.reasons.push(reason);
+      },
     };
   }
 

@@ -38,6 +38,7 @@ export async function reportsUnreachable(ends: TransportEnds): Promise<void> {
     end.unreachable.every((id) => id === absent.id),
     'nobody else is reported',
   );
+  assert.ok(!end.reasons.includes('overflow'), 'and not for messages that were too many');
 }
 
 export async function findsLateStarters(ends: TransportEnds): Promise<void> {

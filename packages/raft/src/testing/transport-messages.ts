@@ -4,6 +4,10 @@ import { beat, heard, pause, quiet, until, type TransportEnd, type TransportEnds
 
 const kib = 1024;
 
+/** Beyond what a transport may let wait for one peer, by bytes (96 MiB) or by frames. */
+const burstFrames = 12_000;
+const burstEntryBytes = 8 * kib;
+
 /** Long enough for a local delivery that must not happen to show itself. */
 const silenceMs = 150;
 
@@ -134,6 +138,30 @@ export async function carriesLargeFrames(ends: TransportEnds): Promise<void> {
   assert.ok(append?.type === 'append' && append.entries.length === 4);
   for (const entry of append.entries) assert.ok(Buffer.compare(entry.data, data) === 0, 'entry data is unchanged');
   assert.deepEqual(b.beatsFrom(a), [5]);
+}
+
+/**
+ * What is sent in one go meets a peer that does not read: both live in this process, and its loop does not turn. What a
+ * system takes off a socket meanwhile is a few MiB.
+ */
+export async function boundsWhatWaits(ends: TransportEnds): Promise<void> {
+  const [a, b] = await ends.pair();
+  a.unreachable.length = a.reasons.length = 0;
+  const data = new Uint8Array(burstEntryBytes);
+  const head = { group: 0, from: a.self.id, to: b.self.id, term: 1 };
+  for (let index = 1; index <= burstFrames; index++) {
+    const entries = [{ term: 1, index, kind: 'normal' as const, data }];
+    a.transport.send(b.self.id, [{ ...head, type: 'append', prevIndex: index - 1, prevTerm: 1, commit: 0, entries }]);
+  }
+  await until('messages that were dropped are reported', () => a.unreachable.includes(b.self.id));
+  assert.ok(!a.reasons.includes('refused'), 'a peer that is slow is not a peer that is gone');
+  // Heard again only when all that waited has arrived, or was dropped.
+  const appends = (): number => b.messages.filter(({ message }) => message.type === 'append').length;
+  await until('the link is of use again', () => {
+    a.transport.send(b.self.id, [beat(a, b.self, 1)]);
+    return b.beatsFrom(a).length > 0;
+  });
+  assert.ok(appends() < burstFrames, `what waits is bounded: all of ${burstFrames * burstEntryBytes} bytes waited`);
 }
 
 /** Nothing from `from` reaches `to`, though both try. */

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import type { SnapshotMeta } from '../core/messages.js';
 import type { SnapshotSink, SnapshotSource } from '../ports/snapshot-store.js';
+import { needs } from './suite.js';
 import { beat, settles, until, type TransportEnd, type TransportEnds } from './transport-ends.js';
 
+/** What the author says of the transport: see `TransportSuiteOptions.snapshots`. */
+export type SnapshotMode = 'required' | 'optional' | 'none';
+
+const carriesNone = 'this transport carries no snapshots';
 const size = 700_001;
 
 function content(): Uint8Array {
@@ -117,29 +122,36 @@ async function transfer(
   return { outcome, received, receiverSignal };
 }
 
-/** Whether this transport moves snapshots at all; what the other tests claim holds for those that do. */
-async function carries(a: TransportEnd, b: TransportEnd, required: boolean): Promise<boolean> {
+/** Skips unless this transport moves snapshots; what the other tests claim holds for those that do. */
+async function needsSnapshots(a: TransportEnd, b: TransportEnd, mode: SnapshotMode): Promise<void> {
+  needs(mode !== 'none', carriesNone);
   const { outcome, received } = await transfer(a, b, new GatheringSink(), new BytesSource());
-  assert.ok(received !== undefined || !required, 'the receiver is offered the snapshot');
-  assert.ok(received === undefined || outcome === 'ok', 'a transfer that nothing disturbs succeeds');
-  return received !== undefined;
+  assert.ok(received !== undefined || mode === 'optional', 'the receiver is offered the snapshot');
+  needs(received !== undefined, carriesNone);
+  assert.equal(outcome, 'ok', 'a transfer that nothing disturbs succeeds');
 }
 
-export async function movesSnapshots(ends: TransportEnds, required: boolean): Promise<void> {
+export async function movesSnapshots(ends: TransportEnds, mode: SnapshotMode): Promise<void> {
   const [a, b] = await ends.pair();
   const sink = new GatheringSink();
   const { outcome, received } = await transfer(a, b, sink, new BytesSource());
+  assert.ok(outcome === 'ok' || outcome === 'failed', 'a transfer resolves ok or failed, and never rejects');
+  if (mode === 'none') {
+    assert.equal(received, undefined, 'the receiver is offered nothing');
+    assert.equal(outcome, 'failed', 'what is not carried has failed');
+    return;
+  }
+  assert.ok(received !== undefined || mode === 'optional', 'the receiver is offered the snapshot');
+  needs(received !== undefined, carriesNone);
   assert.equal(outcome, 'ok');
-  assert.ok(received !== undefined || !required, 'the receiver is offered the snapshot');
-  if (received === undefined) return;
   assert.deepEqual(received, meta);
   assert.ok(Buffer.concat(sink.chunks).equals(content()), 'every byte arrives in order');
   assert.deepEqual([sink.committed, sink.aborted], [1, 0]);
 }
 
-export async function resumesSnapshots(ends: TransportEnds, required: boolean): Promise<void> {
+export async function resumesSnapshots(ends: TransportEnds, mode: SnapshotMode): Promise<void> {
   const [a, b] = await ends.pair();
-  if (!(await carries(a, b, required))) return;
+  await needsSnapshots(a, b, mode);
   for (const offset of [300_000, size]) {
     const [sink, source] = [new GatheringSink(offset), new BytesSource()];
     assert.equal((await transfer(a, b, sink, source)).outcome, 'ok');
@@ -152,9 +164,9 @@ export async function resumesSnapshots(ends: TransportEnds, required: boolean): 
   }
 }
 
-export async function reportsBrokenSnapshots(ends: TransportEnds, required: boolean): Promise<void> {
+export async function reportsBrokenSnapshots(ends: TransportEnds, mode: SnapshotMode): Promise<void> {
   const [a, b] = await ends.pair();
-  if (!(await carries(a, b, required))) return;
+  await needsSnapshots(a, b, mode);
   const broken = (): Promise<void> => Promise.reject(new Error('no space'));
   const fine = (): Promise<void> => Promise.resolve();
 
@@ -194,11 +206,11 @@ export async function reportsBrokenSnapshots(ends: TransportEnds, required: bool
   );
 }
 
-export async function abortsSnapshots(ends: TransportEnds, required: boolean): Promise<void> {
+export async function abortsSnapshots(ends: TransportEnds, mode: SnapshotMode): Promise<void> {
   const [a, b] = await ends.pair();
   const before = await transfer(a, b, new GatheringSink(), new BytesSource(), AbortSignal.abort());
   assert.equal(before.outcome, 'failed', 'a transfer aborted before it begins');
-  if (!(await carries(a, b, required))) return;
+  await needsSnapshots(a, b, mode);
 
   const abort = new AbortController();
   const gate = new Gate();
@@ -224,9 +236,9 @@ export async function abortsSnapshots(ends: TransportEnds, required: boolean): P
   );
 }
 
-export async function endsSnapshotsOnClose(ends: TransportEnds, required: boolean): Promise<void> {
+export async function endsSnapshotsOnClose(ends: TransportEnds, mode: SnapshotMode): Promise<void> {
   const [a, b] = await ends.pair();
-  if (!(await carries(a, b, required))) return;
+  await needsSnapshots(a, b, mode);
   const gate = new Gate();
   const stuck = new GatheringSink(0, () => gate.pass());
   const ending = transfer(a, b, stuck, new BytesSource());

@@ -1,35 +1,33 @@
 import type { Transport, TransportPeer } from '../ports/transport.js';
+import { suiteOf, type Register, type Suite } from './suite.js';
 import { TransportEnds } from './transport-ends.js';
 import * as faults from './transport-faults.js';
 import * as messages from './transport-messages.js';
 import * as snapshots from './transport-snapshots.js';
 
-/**
- * A set of tests that any runner can run, or a plain loop: each makes what it needs and throws when a claim does not
- * hold.
- */
-export interface Suite {
-  readonly name: string;
-  readonly tests: readonly { readonly name: string; run(): Promise<void> }[];
-}
-
 /** What a {@link transportSuite} asks for beyond the common ground. */
 export interface TransportSuiteOptions {
   /**
-   * `required`: a transport that never offers the receiver a snapshot fails. Default `optional`: such a transport
-   * passes, and a cluster on it cannot bring back a member that lags behind the others' logs.
+   * `required`: the transport moves snapshots, and everything that the port says of them is tried. `none`: it carries
+   * none, and resolves `failed` at once, as the port says.
+   *
+   * `optional`, the default: what holds for `required` is tried as soon as the transport has offered the receiver a
+   * snapshot. Of one that never does only this is asked: that a transfer ends, and as `failed` when it was aborted. Its
+   * `ok` for a snapshot that nobody received is then not found; `required` and `none` both refuse it. A cluster on a
+   * transport that carries none cannot bring back a member that lags behind the others' logs.
    */
-  readonly snapshots?: 'required' | 'optional' | undefined;
+  readonly snapshots?: snapshots.SnapshotMode | undefined;
 }
 
-type Register = (name: string, run: () => Promise<void>) => void;
+type Body = (ends: TransportEnds, mode: snapshots.SnapshotMode) => Promise<void>;
 
-const cases: readonly (readonly [string, (ends: TransportEnds, snapshotsRequired: boolean) => Promise<void>])[] = [
+const cases: readonly (readonly [string, Body])[] = [
   ['delivers every kind of message, both ways, unchanged', messages.deliversBothWays],
   ['names the sender by its link, not by what the message says', messages.saysWhoSent],
   ['keeps the order of what is sent on a connection', messages.keepsOrder],
   ['carries opaque bytes of every size, beside messages', messages.carriesBytes],
   ['carries large frames', messages.carriesLargeFrames],
+  ['bounds what waits for a peer that does not read, and says so', messages.boundsWhatWaits],
   ['neither hears nor serves those who are not listed', messages.ignoresStrangers],
   ['obeys setPeers: removed is silent, added again is heard', messages.obeysSetPeers],
   ['send never throws: before start, to nobody, after close', faults.sendNeverThrows],
@@ -67,20 +65,15 @@ export function transportSuite(
   register: Register | undefined = globalRegister(),
   options: TransportSuiteOptions = {},
 ): Suite {
-  const required = options.snapshots === 'required';
-  const tests = cases.map(([name, body]) => ({
-    name,
-    run: async () => {
-      const ends = new TransportEnds(make);
-      try {
-        await body(ends, required);
-      } finally {
-        await ends.close();
-      }
-    },
-  }));
-  if (register !== undefined) for (const { name, run } of tests) register(`transport: ${name}`, run);
-  return { name: 'transport', tests };
+  const run = async (body: Body): Promise<void> => {
+    const ends = new TransportEnds(make);
+    try {
+      await body(ends, options.snapshots ?? 'optional');
+    } finally {
+      await ends.close();
+    }
+  };
+  return suiteOf('transport', cases, run, register);
 }
 
 function globalRegister(): Register | undefined {

@@ -4,8 +4,8 @@ import { transportSuite } from '../../src/testing/index.js';
 import { changed, rejects, type Broken } from './broken.js';
 
 /** Transports in memory, each with changes of its own. */
-function suiteOf(change: (transport: Transport) => Partial<Transport> = () => ({})) {
-  const network = new MemoryNetwork();
+function suiteOf(change: (transport: Transport) => Partial<Transport> = () => ({}), maxFrames?: number) {
+  const network = new MemoryNetwork({ maxFrames });
   const make = async (): Promise<Transport> => {
     const transport = network.transport();
     return changed(transport, change(transport));
@@ -111,6 +111,36 @@ const table: Broken[] = [
     breaks: 'never reports anybody unreachable',
     test: 'reports a peer that cannot be reached',
     suite: hearing(() => ({ onUnreachable: () => undefined })),
+  },
+  {
+    breaks: 'lets everything wait for a peer that does not read',
+    test: 'bounds what waits for a peer that does not read, and says so',
+    suite: () =>
+      suiteOf((transport) => {
+        // Says so, and keeps all of it.
+        let handler: TransportHandler | undefined;
+        return {
+          start: (given) => transport.start((handler = given)),
+          send(to, messages) {
+            transport.send(to, messages);
+            if (messages[0]?.type === 'append') handler?.onUnreachable(to, 'overflow');
+          },
+        };
+      }, 100_000),
+  },
+  {
+    breaks: 'drops without a word',
+    test: 'bounds what waits for a peer that does not read, and says so',
+    suite: hearing((handler) => ({
+      onUnreachable: (id, reason) => {
+        if (reason !== 'overflow') handler.onUnreachable(id, reason);
+      },
+    })),
+  },
+  {
+    breaks: 'calls a slow peer a dead one',
+    test: 'bounds what waits for a peer that does not read, and says so',
+    suite: hearing((handler) => ({ onUnreachable: (id) => handler.onUnreachable(id, 'refused') })),
   },
   {
     breaks: 'throws when there is nobody',
