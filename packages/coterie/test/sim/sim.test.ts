@@ -22,7 +22,7 @@ describe('the whole stack in virtual time', () => {
   // In these a deliberate bug is to show, so that nothing else may.
   it('finds nothing in the drills', async () => {
     const options = { electionTimeoutMs: 300, heartbeatMs: 30 };
-    const drills = ['deposed', 'handover', 'stall', 'changes', 'lag', 'backlog', 'parting'] as const;
+    const drills = ['deposed', 'handover', 'stall', 'changes', 'lag', 'backlog', 'parting', 'standstill'] as const;
     const seed = 1 + Math.floor(Math.random() * 1e9);
     const world = { simulatedMs: 10_000, paceMs: 50, families: [], drills, drillEveryMs: 200, options } as const;
     expect((await runSeed(seed, world)).problems, `seed ${seed}`).toEqual([]);

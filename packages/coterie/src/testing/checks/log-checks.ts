@@ -33,6 +33,11 @@ export class LogChecks {
     return this.#committed.lastIndex;
   }
 
+  /** Of a committed entry; 0 for one that is not known to be. */
+  committedTerm(index: number): number {
+    return this.#committed.termAt(index) ?? 0;
+  }
+
   /** Whether anybody has spoken as the leader of a term. */
   hasLeader(term: number): boolean {
     return this.#speakers.has(term);

@@ -6,7 +6,9 @@ import type { SimMachine } from '../sim-storage.js';
 import { AnswerChecks } from './answer-checks.js';
 import { ConfChecks } from './conf-checks.js';
 import { DiskTruth } from './disk-truth.js';
+import { LeaseChecks } from './lease-checks.js';
 import { LogChecks } from './log-checks.js';
+import { LogTimeChecks } from './log-time-checks.js';
 import { StallChecks } from './stall-checks.js';
 import { WatchedLog } from './watched-log.js';
 import { WatchedTransport } from './watched-transport.js';
@@ -28,6 +30,8 @@ export class SafetyChecks {
   readonly #confs: ConfChecks;
   readonly #answers: AnswerChecks;
   readonly #stalls: StallChecks;
+  readonly #leases: LeaseChecks;
+  readonly #logTime: LogTimeChecks;
   readonly #report: (problem: string) => void;
   leaderChanges = 0;
   appliedIndex = 0;
@@ -38,9 +42,12 @@ export class SafetyChecks {
     this.#confs = new ConfChecks(report);
     this.#answers = new AnswerChecks(this.#log, options.leaseReads, report);
     this.#stalls = new StallChecks(options.electionTimeoutMs, report);
+    this.#leases = new LeaseChecks(report);
+    this.#logTime = new LogTimeChecks(report);
   }
 
   onEvent(member: SimMember, event: RaftEvent): void {
+    this.#leases.acts(member);
     if (event.type === 'role') this.#onRole(member, event);
     else if (event.type === 'applied') this.#onApplied(member, event.index);
     else if (event.type === 'conf') this.#confs.inForce(member.name, event.index, event.conf);
@@ -58,6 +65,7 @@ export class SafetyChecks {
       },
       appended: (batch) => {
         if (member.dead) return () => undefined;
+        this.#logTime.appended(member, truth, batch);
         const { conf } = member.engine.replica?.node.cluster ?? {};
         const staged = this.#log.append(truth, batch, conf, member.process.now);
         return () => {
@@ -77,6 +85,7 @@ export class SafetyChecks {
     return new WatchedTransport(transport, (message) => {
       if (member.dead) return;
       const truth = this.#truthOf(member);
+      this.#leases.acts(member);
       this.#log.send(truth, message);
       this.#answers.send(truth, message);
       this.#stalls.send(truth, message, member.process.now);
@@ -112,6 +121,8 @@ export class SafetyChecks {
     if (event.role === 'preCandidate' || event.role === 'candidate')
       this.#log.campaigns(truth, event.term, node?.appliedIndex ?? Infinity);
     if (event.role !== 'leader') return;
+    this.#leases.leads(member, event.term);
+    this.#logTime.leads(member, event.term);
     const leader = this.#leaders.get(event.term);
     if (leader === undefined) {
       this.#leaders.set(event.term, who);
@@ -130,6 +141,7 @@ export class SafetyChecks {
       this.#report(`apply order: ${member.name} applied entry ${index}, committed is ${this.#log.committedIndex}`);
     this.#applied.set(member, index);
     this.appliedIndex = Math.max(this.appliedIndex, index);
+    this.#logTime.applied(member, index, this.#log.committedTerm(index));
     const known = this.#chains.get(index);
     if (known === undefined) this.#chains.set(index, { chain: hash.chain, member: member.name });
     else if (known.chain !== hash.chain) {

@@ -164,6 +164,16 @@ const drills = {
     ground.after(1.5 * t, () => world.network.heal());
     return 2 * t;
   },
+  /** The process of a leader stands still until others have a leader, and goes on as if nothing had happened. */
+  standstill: (ground) => {
+    const { world, random, electionTimeoutMs: t } = ground;
+    const { leader } = world;
+    if (leader === undefined) return t / 4;
+    leader.process.pause('leap');
+    const forMs = (1 + 2 * random.next()) * t;
+    world.time.schedule(forMs, () => leader.process.resume());
+    return forMs + t;
+  },
   /** A bit is flipped in what a log holds that is still being written, and its process is started again. */
   flip: (ground) => {
     const { world, random, electionTimeoutMs: t } = ground;
