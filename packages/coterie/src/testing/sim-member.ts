@@ -1,7 +1,7 @@
 import { LinkDirectory } from '../membership/link-directory.js';
 import { PeerEngine } from '../engine/peer-engine.js';
 import type { Logger } from '../options.js';
-import type { MemoryNetwork, RaftEvent } from '@coterie/raft';
+import type { MemoryNetwork, Message, RaftEvent } from '@coterie/raft';
 import type { ProcessTime, SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import type { SafetyChecks } from './checks/safety-checks.js';
 import { failingTransport } from './sim-failpoints.js';
@@ -32,6 +32,8 @@ export class SimMember {
       readonly peers: Readonly<Record<string, string>>;
       readonly parameters: SimParameters;
       readonly checks: SafetyChecks;
+      /** A message has come over the network. */
+      onDelivered(message: Message): void;
       onEvent(member: SimMember, event: RaftEvent): void;
     },
   ) {
@@ -56,7 +58,9 @@ export class SimMember {
       disks.abandon();
     };
     const links = checks.watchTransport(this, world.network.transport());
-    this.transport = new SimTransport(failingTransport(links, machine.pass), process);
+    this.transport = new SimTransport(failingTransport(links, machine.pass), process, (message) =>
+      world.onDelivered(message),
+    );
     this.engine = new PeerEngine({
       name,
       clusterId: 'sim',

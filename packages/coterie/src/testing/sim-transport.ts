@@ -13,9 +13,12 @@ import type { ProcessTime } from '@coterie/raft/testing';
 export class SimTransport implements Transport {
   readonly #links: Transport;
   readonly #process: ProcessTime;
+  readonly #delivered: (message: Message) => void;
   #handler: TransportHandler | undefined;
 
-  constructor(links: Transport, process: ProcessTime) {
+  /** @param delivered told of every message that comes, before the process has it */
+  constructor(links: Transport, process: ProcessTime, delivered: (message: Message) => void) {
+    this.#delivered = delivered;
     this.#links = links;
     this.#process = process;
   }
@@ -37,6 +40,7 @@ export class SimTransport implements Transport {
 
   /** As if the peer at this link had sent it. */
   hear(from: NodeId, messages: readonly Message[]): void {
+    for (const message of messages) this.#delivered(message);
     this.#process.run(() => this.#handler?.onMessages(from, messages));
   }
 

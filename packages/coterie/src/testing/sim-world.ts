@@ -1,5 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import { MemoryNetwork, type RaftEvent } from '@coterie/raft';
+import { MemoryNetwork, type Message, type RaftEvent } from '@coterie/raft';
 import { SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import { ChangeRecorder } from './checks/change-recorder.js';
 import { SafetyChecks } from './checks/safety-checks.js';
@@ -48,7 +48,7 @@ export class SimWorld {
     const names = Array.from({ length: parameters.members }, (_, i) => String.fromCharCode(97 + i));
     this.peers = Object.fromEntries(names.map((name) => [name, `memory://${name}`]));
     this.links = linkIds(this.peers);
-    this.checks = new SafetyChecks(parameters.options, (problem) => this.report(problem));
+    this.checks = new SafetyChecks(parameters.options, (problem) => this.report(problem), this.#mixed);
     this.recorder = new ChangeRecorder((problem) => this.report(problem));
     for (const name of names) this.machines.set(name, new SimMachine(this.time, this.random));
   }
@@ -99,6 +99,7 @@ export class SimWorld {
       peers: this.peers,
       parameters: this.parameters,
       checks: this.checks,
+      onDelivered: (message) => this.#onDelivered(message),
       onEvent: (from, event) => this.#onEvent(from, event),
     });
     this.running.set(name, member);
@@ -143,6 +144,10 @@ export class SimWorld {
     this.note(event.type);
     this.note(member.name);
     if ('index' in event) this.#mix(event.index);
+    if (event.type === 'applied') {
+      const { chain = 0 } = member.engine.replica?.machine.stateHash() ?? {};
+      this.#mix(chain);
+    }
     if (event.type === 'role') {
       this.note(event.role);
       this.#mix(event.term);
@@ -151,6 +156,13 @@ export class SimWorld {
     if (event.type === 'conf') this.#onConf(member, event.index);
     if (event.type === 'snapshot' && event.action === 'installed') this.counts.add('snapshot installed');
     this.checks.onEvent(member, event);
+  }
+
+  /** Length and first letter tell the types of messages apart. */
+  #onDelivered({ type, from, to, term, ...rest }: Message): void {
+    this.#mixed((type.length << 8) ^ type.charCodeAt(0), from * 64 + to, term);
+    if ('index' in rest && typeof rest.index === 'number') this.#mix(rest.index);
+    if (type === 'append' && 'prevIndex' in rest) this.#mix(rest.prevIndex);
   }
 
   /** Counted once, whoever applies it first. */
@@ -164,4 +176,12 @@ export class SimWorld {
   #mix(value: number): void {
     this.#hash = Math.imul(this.#hash ^ value, 0x01000193);
   }
+
+  /** Numbers of something that happened, and when it did. */
+  readonly #mixed = (a: number, b: number, c: number): void => {
+    this.#mix(a);
+    this.#mix(b);
+    this.#mix(c);
+    this.#mix(Math.floor(this.time.now * 1000));
+  };
 }

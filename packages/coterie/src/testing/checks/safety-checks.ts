@@ -13,6 +13,8 @@ import { StallChecks } from './stall-checks.js';
 import { WatchedLog } from './watched-log.js';
 import { WatchedTransport } from './watched-transport.js';
 
+const happening = { appended: 1, synced: 2 };
+
 /**
  * What must hold at every step, over all members and all their lives.
  *
@@ -33,11 +35,18 @@ export class SafetyChecks {
   readonly #leases: LeaseChecks;
   readonly #logTime: LogTimeChecks;
   readonly #report: (problem: string) => void;
+  readonly #happened: (index: number, term: number, what: number) => void;
   leaderChanges = 0;
   appliedIndex = 0;
 
-  constructor(options: NodeOptions, report: (problem: string) => void) {
+  /** @param happened told of every batch that is given to a log, and again when it is synced: its end, and which it was */
+  constructor(
+    options: NodeOptions,
+    report: (problem: string) => void,
+    happened: (index: number, term: number, what: number) => void,
+  ) {
     this.#report = report;
+    this.#happened = happened;
     this.#log = new LogChecks(report);
     this.#confs = new ConfChecks(report);
     this.#answers = new AnswerChecks(this.#log, options.leaseReads, report);
@@ -68,8 +77,12 @@ export class SafetyChecks {
         this.#logTime.appended(member, truth, batch);
         const { conf } = member.engine.replica?.node.cluster ?? {};
         const staged = this.#log.append(truth, batch, conf, member.process.now);
+        const { index, term } = batch.entries.at(-1) ?? { index: 0, term: truth.hard.term };
+        this.#happened(index, term, happening.appended);
         return () => {
-          if (!member.dead) truth.durable(staged);
+          if (member.dead) return;
+          this.#happened(index, term, happening.synced);
+          truth.durable(staged);
         };
       },
     });

@@ -28,7 +28,7 @@ export class ClockFaults extends FaultFamily {
     for (const member of this.world.alive) this.#setRate(member);
     const pauseMs = random.pick([0, 0, 5000, 20_000]);
     const longestMs = random.pick([50, 2000, 30_000]);
-    if (pauseMs > 0) this.strikes(pauseMs, () => this.#pause(random.nextInt(longestMs)));
+    if (pauseMs > 0) this.strikes(pauseMs, () => this.#pause(1 + random.nextInt(longestMs)));
     if (random.chance(0.5)) this.strikes(10_000, () => this.#jump());
   }
 

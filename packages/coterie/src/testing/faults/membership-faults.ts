@@ -47,10 +47,10 @@ export class MembershipFaults extends FaultFamily {
   #transfer(): void {
     const node = this.#leader();
     if (node === undefined) return;
-    this.world.counts.add('leadership transfer asked');
     // To learners and to those far behind, too: a refusal or a deadline is the answer.
     const { voters, learners } = node.status().conf;
-    node.transferLeadership(this.random.pick([...voters, ...learners]));
+    const taken = node.transferLeadership(this.random.pick([...voters, ...learners]));
+    if (taken) this.world.counts.add('leadership transfer asked');
   }
 
   #kinds(): ((node: RaftNode, status: CoreStatus) => void)[] {

@@ -186,8 +186,10 @@ export class NetworkFaults extends FaultFamily {
     // In the middle of a snapshot, where there is one.
     const [moving] = network.transfers;
     const [a, b] = moving ?? this.#anyWay().map((name) => links.get(name)!);
-    counts.add('connection reset');
+    const lost = network.counters.reset;
     network.reset(a, b);
+    // With nothing on the way nothing is lost.
+    if (moving !== undefined || network.counters.reset > lost) counts.add('connection reset');
   }
 
   /** One of the failures that a cluster has to bear for good. */
@@ -206,6 +208,8 @@ export class NetworkFaults extends FaultFamily {
   // -------------------------------------------------------------------------------------------------------------- ways
 
   #cut(ways: readonly Way[], ms: number, what: string): void {
+    // A ring of three and a bridge of two leave nothing out: nothing is cut then, and nothing counted.
+    if (ways.length === 0 || ms === 0) return;
     const era = this.#era;
     this.world.counts.add(what);
     this.#close(ways);
@@ -215,6 +219,7 @@ export class NetworkFaults extends FaultFamily {
   }
 
   #clog(ways: readonly Way[], ms: number): void {
+    if (ms === 0) return;
     const era = this.#era;
     this.world.counts.add('clog');
     this.#setClog(ways, true);
