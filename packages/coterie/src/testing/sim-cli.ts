@@ -70,13 +70,13 @@ function tell(outcome: SimOutcome, summary: SimSummary): void {
 }
 
 function show(report: SimReport, ok: boolean): void {
-  const { seed, acked, unknown, reads, leaderChanges, counts, simulatedMs, eventHash } = report;
+  const { seed, operations, acked, unknown, reads, leaderChanges, counts, simulatedMs, eventHash } = report;
   const happened = Object.entries(counts)
     .filter(([, times]) => times > 0)
     .map(([what, times]) => `${what} ${times}`)
     .join(', ');
   say(
-    `seed ${seed}: ${report.parameters.members} members, ${(simulatedMs / 1000).toFixed(0)} s, acked ${acked} unknown ${unknown} reads ${reads} ` +
+    `seed ${seed}: ${report.parameters.members} members, ${(simulatedMs / 1000).toFixed(0)} s, operations ${operations} acked ${acked} unknown ${unknown} reads ${reads} ` +
       `leaders ${leaderChanges}; ${happened}; hash ${eventHash} ${ok ? 'ok' : 'FAILED'}`,
   );
   for (const problem of report.problems) say(`  ${problem}`);

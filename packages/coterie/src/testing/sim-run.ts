@@ -22,6 +22,8 @@ export interface SimReport {
   readonly eventHash: string;
   /** Virtual time in all, in ms. */
   readonly simulatedMs: number;
+  /** Calls of clients, whatever came of them. */
+  readonly operations: number;
   /** Writes that were acknowledged. */
   readonly acked: number;
   /** Writes whose clients never learnt what became of them. */
@@ -81,6 +83,7 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
     problems: world.problems,
     eventHash: world.eventHash,
     simulatedMs: world.time.now,
+    operations: history.operations,
     acked: count('acked'),
     unknown: count('unknown') + count('open'),
     reads: history.reads,

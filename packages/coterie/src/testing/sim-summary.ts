@@ -6,6 +6,7 @@ const batchSeeds = 200;
 /** Adds up what the seeds of a batch did. Reports themselves are not kept: a batch may be long. */
 export class SimSummary {
   readonly #happened = new Map<string, number>([
+    ['operations', 0],
     ['writes acknowledged', 0],
     ['writes of unknown fate', 0],
     ['linearizable reads', 0],
@@ -24,6 +25,7 @@ export class SimSummary {
     this.#cpuMs += cpuMs;
     if (again !== undefined) this.#repeatedMs += report.simulatedMs;
     if (!ok) this.failed.push(report.seed);
+    this.#count('operations', report.operations);
     this.#count('writes acknowledged', report.acked);
     this.#count('writes of unknown fate', report.unknown);
     this.#count('linearizable reads', report.reads);

@@ -57,7 +57,7 @@ const kib = 1024;
 export function drawParameters(seed: number, choice: SimOptions = {}): SimParameters {
   const random = new SeededRandom(Math.imul(seed, 0x9e3779b1) ^ 0x5a17);
   const members = random.pick([1, 2, 3, 3, 3, 3, 3, 5, 5, 7]);
-  const paceMs = random.pick([5, 100, 500, 1000, 1000, 1000, 1000, 1000]);
+  const paceMs = random.pick([5, 100, 500, 700, 700, 700, 1000, 1000]);
   // 0.2 to 2.2 times the mean, which so stays about the mean.
   const length = paceMs === 5 ? 0.1 : paceMs === 100 ? 0.4 : 0.2 + 2 * random.next();
   const simulatedMs = Math.max(1000, Math.round((choice.meanMs ?? defaultMeanMs) * length));

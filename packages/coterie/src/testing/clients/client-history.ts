@@ -48,6 +48,8 @@ export class ClientHistory {
   readonly #shown = new WeakMap<SimMember, number>();
   readonly #open = new Map<SimMember, number>();
   #order = 0;
+  /** Calls that were made, whatever came of them. */
+  operations = 0;
 
   /** Reads that were answered. */
   get reads(): number {
@@ -61,6 +63,7 @@ export class ClientHistory {
 
   /** Runs a call at a process; it counts as open until it is settled. */
   async call<T>(member: SimMember, ask: () => Promise<T>): Promise<T> {
+    this.operations++;
     this.#open.set(member, this.open(member) + 1);
     try {
       return await ask();
