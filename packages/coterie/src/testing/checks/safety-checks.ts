@@ -39,7 +39,9 @@ export class SafetyChecks {
   leaderChanges = 0;
   appliedIndex = 0;
 
-  /** @param happened told of every batch that is given to a log, and again when it is synced: its end, and which it was */
+  /**
+   * @param happened told of every batch that is given to a log, and again when it is synced: its end, and which it was
+   */
   constructor(
     options: NodeOptions,
     report: (problem: string) => void,
