@@ -30,7 +30,7 @@ function worker(): URL {
 
 function report(seed: number, counts: Record<string, number>): SimReport {
   const parameters = drawParameters(seed);
-  const zero = { acked: 1, unknown: 1, reads: 1, leaderChanges: 1, entries: 1 };
+  const zero = { operations: 1, acked: 1, unknown: 1, reads: 1, leaderChanges: 1, entries: 1 };
   return { seed, parameters, problems: [], eventHash: 'h', simulatedMs: 1000, ...zero, counts };
 }
 
