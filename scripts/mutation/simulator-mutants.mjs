@@ -316,6 +316,22 @@ const reads = [
 /** With lease reads on. @type {readonly Mutant[]} */
 const leases = [
   {
+    name: 'lease-never-ends',
+    file: node('leader-lease'),
+    find: 'return this.#clock.now() < this.#times[i]! + this.#lengthMs;',
+    replace: 'return true;',
+    why: 'a leader that was stopped goes on with a lease that has ended for everybody else (etcd issue 20418)',
+    world: practising(['standstill'], { ...reading, options: { leaseReads: true } }),
+  },
+  {
+    name: 'lease-too-long',
+    file: node('leader-lease'),
+    find: 'this.#lengthMs = (promisedMs * (100 - options.leaseDriftPercent)) / 100;',
+    replace: 'this.#lengthMs = 2 * promisedMs;',
+    why: 'a leader counts on promises for longer than they last (thesis §6.4.1)',
+    world: practising(['standstill'], { ...reading, options: { leaseReads: true } }),
+  },
+  {
     name: 'lease-during-transfer',
     file: core('lease'),
     find: '  if (s.transferee !== 0 || s.toldToCampaign) return 0;\n',

@@ -1,6 +1,7 @@
 import type { Store } from '@coterie/mvcc';
 import type { SnapshotSink, Transport } from '@coterie/raft';
 import type { MemberLog } from '../data-dir/storage.js';
+import { through } from './through.js';
 
 /** Runs what happens at a point; a plan that waits for it may let the process die before or after. */
 export type Pass = <T>(point: string, act: () => T) => T;
@@ -145,16 +146,5 @@ function failingSink(sink: SnapshotSink, pass: Pass): SnapshotSink {
   return through(sink, {
     write: (chunk) => pass('sink.write', () => sink.write(chunk)),
     commit: () => pass('sink.commit', () => sink.commit()),
-  });
-}
-
-/** Everything of `target`, called on `target`, with some of it replaced. */
-function through<T extends object>(target: T, replaced: Partial<T>): T {
-  return new Proxy(target, {
-    get: (_, name) => {
-      if (name in replaced) return Reflect.get(replaced, name) as unknown;
-      const member: unknown = Reflect.get(target, name, target);
-      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
-    },
   });
 }

@@ -73,7 +73,7 @@ export class SimMember {
         wall: { wallMs: () => epochMs + process.wallOffsetMs + clock.now() },
       },
       storage: disks.storage,
-      transport: this.transport,
+      transport: this.transport.port,
       options,
       core: { ...core, leaderPriority: leaderPriorities[Object.keys(world.peers).indexOf(name)] ?? 0 },
       limits: { watchBytes },
@@ -104,7 +104,7 @@ export class SimMember {
     this.#dead = true;
     this.#abandonDisks();
     // The sockets of a dead process break; a memory transport needs to be told.
-    void this.transport.close();
+    void this.transport.port.close();
     if (how === 'kill') this.machine.kill();
     else if (how === 'power') this.machine.losePower();
     else this.machine.wipe();

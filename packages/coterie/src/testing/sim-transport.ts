@@ -1,17 +1,11 @@
-import type {
-  Message,
-  NodeId,
-  SnapshotMeta,
-  SnapshotSource,
-  Transport,
-  TransportHandler,
-  TransportPeer,
-} from '@coterie/raft';
+import type { Message, NodeId, Transport, TransportHandler } from '@coterie/raft';
 import type { ProcessTime } from '@coterie/raft/testing';
+import { through } from './through.js';
 
 /** One process's end of the simulated network: what arrives while the process stands still waits at its socket. */
-export class SimTransport implements Transport {
-  readonly #links: Transport;
+export class SimTransport {
+  /** What the process is given. */
+  readonly port: Transport;
   readonly #process: ProcessTime;
   readonly #delivered: (message: Message) => void;
   #handler: TransportHandler | undefined;
@@ -19,23 +13,8 @@ export class SimTransport implements Transport {
   /** @param delivered told of every message that comes, before the process has it */
   constructor(links: Transport, process: ProcessTime, delivered: (message: Message) => void) {
     this.#delivered = delivered;
-    this.#links = links;
     this.#process = process;
-  }
-
-  start(handler: TransportHandler): Promise<void> {
-    this.#handler = handler;
-    return this.#links.start({
-      self: handler.self,
-      clusterId: handler.clusterId,
-      onMessages: (from, messages) => this.hear(from, messages),
-      onBytes: (from, bytes) => this.hearBytes(from, bytes),
-      onSnapshot: (from, meta, opts) =>
-        new Promise((resolve, reject) => {
-          this.#process.run(() => void handler.onSnapshot(from, meta, opts).then(resolve, reject));
-        }),
-      onUnreachable: (id, reason) => this.#process.run(() => handler.onUnreachable(id, reason)),
-    });
+    this.port = through(links, { start: (handler) => links.start(this.#listenFor(handler)) });
   }
 
   /** As if the peer at this link had sent it. */
@@ -49,28 +28,16 @@ export class SimTransport implements Transport {
     this.#process.run(() => this.#handler?.onBytes(from, bytes));
   }
 
-  setPeers(peers: readonly TransportPeer[]): void {
-    this.#links.setPeers(peers);
-  }
-
-  send(to: NodeId, messages: readonly Message[]): void {
-    this.#links.send(to, messages);
-  }
-
-  sendBytes(to: NodeId, bytes: Uint8Array): void {
-    this.#links.sendBytes(to, bytes);
-  }
-
-  sendSnapshot(
-    to: NodeId,
-    meta: SnapshotMeta,
-    source: SnapshotSource,
-    opts: { signal: AbortSignal },
-  ): Promise<'ok' | 'failed'> {
-    return this.#links.sendSnapshot(to, meta, source, opts);
-  }
-
-  close(): Promise<void> {
-    return this.#links.close();
+  #listenFor(handler: TransportHandler): TransportHandler {
+    this.#handler = handler;
+    return through(handler, {
+      onMessages: (from, messages) => this.hear(from, messages),
+      onBytes: (from, bytes) => this.hearBytes(from, bytes),
+      onSnapshot: (from, meta, opts) =>
+        new Promise((resolve, reject) => {
+          this.#process.run(() => void handler.onSnapshot(from, meta, opts).then(resolve, reject));
+        }),
+      onUnreachable: (id, reason) => this.#process.run(() => handler.onUnreachable(id, reason)),
+    });
   }
 }

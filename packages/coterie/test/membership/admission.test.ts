@@ -1,9 +1,17 @@
 import { expect, test } from 'vitest';
 import { Admission } from '../../src/membership/admission.js';
 import { LinkDirectory } from '../../src/membership/link-directory.js';
-import { encodeControl } from '../../src/membership/control-message.js';
+import { encodeControl, type ControlMessage } from '../../src/membership/control-message.js';
 
 const nobody = { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+
+/** What a member named a says of itself. */
+function iam(says: Pick<ControlMessage & { readonly type: 'iam' }, 'members' | 'appliedIndex'>): Uint8Array {
+  const sender = { name: 'a', incarnation: 'a1', state: 'member', uid: 7, names: ['a', 'b', 'c'] } as const;
+  return encodeControl({ ...sender, type: 'iam', url: 'm://a', memberId: 1, founders: [], ...says });
+}
+
+const voter = (id: number, name: string) => ({ id, name, incarnation: `${name}1`, voter: true });
 
 function admissionOf(status: object): { readonly admission: Admission; readonly removals: () => number } {
   const peers = { a: 'm://a', b: 'm://b', c: 'm://c' };
@@ -28,47 +36,16 @@ test('a member that has applied its own removal goes on until another one has ap
   const { admission, removals } = admissionOf({ applied: 60, conf });
   admission.tick();
   expect(removals()).toBe(0);
-  const iam = {
-    type: 'iam',
-    name: 'a',
-    incarnation: 'a1',
-    state: 'member',
-    uid: 7,
-    names: ['a', 'b', 'c'],
-    url: 'm://a',
-    memberId: 1,
-    founders: [],
-    members: [{ id: 1, name: 'a', incarnation: 'a1', voter: true }],
-  } as const;
-  admission.onControl(1, encodeControl({ ...iam, appliedIndex: 59 }));
+  admission.onControl(1, iam({ members: [voter(1, 'a')], appliedIndex: 59 }));
   expect(removals()).toBe(0);
-  admission.onControl(1, encodeControl({ ...iam, appliedIndex: 60 }));
+  admission.onControl(1, iam({ members: [voter(1, 'a')], appliedIndex: 60 }));
   expect(removals()).toBe(1);
 });
 
 test('a member that has just joined is not told it was removed by one that has not applied its joining yet', () => {
   const { admission, removals } = admissionOf({});
   admission.tick();
-  admission.onControl(
-    1,
-    encodeControl({
-      type: 'iam',
-      name: 'a',
-      incarnation: 'a1',
-      state: 'member',
-      uid: 7,
-      names: ['a', 'b', 'c'],
-      url: 'm://a',
-      memberId: 1,
-      founders: [],
-      members: [
-        { id: 1, name: 'a', incarnation: 'a1', voter: true },
-        { id: 2, name: 'b', incarnation: 'b1', voter: true },
-        { id: 3, name: 'c', incarnation: 'c1', voter: true },
-      ],
-      appliedIndex: 50,
-    }),
-  );
+  admission.onControl(1, iam({ members: [voter(1, 'a'), voter(2, 'b'), voter(3, 'c')], appliedIndex: 50 }));
   expect(removals()).toBe(0);
 });
 

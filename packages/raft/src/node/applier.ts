@@ -1,11 +1,10 @@
 import { invariant } from '@coterie/errors';
 import type { RaftCore } from '../core/core.js';
-import { decodeConfChange } from '../core/conf-change.js';
 import type { Entry, Index } from '../core/messages.js';
 import type { Observer } from '../ports/observer.js';
 import type { ClusterState, CommittedEntry, StateMachine } from '../ports/state-machine.js';
 import { decodeEntryBatch } from './entry-batch.js';
-import { nextMembers, resolveIds } from './member-records.js';
+import { decodeMemberChange, nextMembers } from './member-records.js';
 
 const noCommands: readonly Uint8Array[] = [];
 
@@ -113,10 +112,9 @@ export class Applier {
   }
 
   #applyConf(entry: Entry): void {
-    const { change, context } = decodeConfChange(entry.data);
-    const resolved = resolveIds(change, entry.index);
-    const conf = this.#core.applyConfChange(resolved, entry.index);
-    this.#cluster = { conf, members: nextMembers(this.#cluster.members, resolved, context, conf) };
+    const { change, context } = decodeMemberChange(entry);
+    const conf = this.#core.applyConfChange(change, entry.index);
+    this.#cluster = { conf, members: nextMembers(this.#cluster.members, change, context, conf) };
     this.#machine.applyCluster({ index: entry.index, term: entry.term }, this.#cluster);
     this.#observer({ type: 'conf', index: entry.index, conf });
   }

@@ -1,7 +1,6 @@
-import { encodeConfChange } from '../core/conf-change.js';
 import type { Entry } from '../core/messages.js';
 import type { AppendBatch } from '../core/ready.js';
-import { encodeMemberContext } from './member-records.js';
+import { encodeMemberChange } from './member-records.js';
 
 /**
  * The first entries of a new cluster: one membership change a member, committed by definition, equal on every founder.
@@ -13,7 +12,7 @@ export function foundingBatch(records: readonly Uint8Array[]): AppendBatch {
     term: 1,
     index: i + 1,
     kind: 'conf',
-    data: encodeConfChange({ transition: 'auto', steps: [{ op: 'addVoter', id: 0 }] }, encodeMemberContext([record])),
+    data: encodeMemberChange({ transition: 'auto', steps: [{ op: 'addVoter', id: 0 }] }, [record]),
   }));
   return { seq: 0, entries, hardState: { term: 1, vote: 0, commit: records.length }, mustSync: true };
 }

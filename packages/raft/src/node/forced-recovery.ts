@@ -1,10 +1,9 @@
-import { decodeConfChange, encodeConfChange } from '../core/conf-change.js';
 import { emptyConf, memberIds, nextConf } from '../core/membership.js';
 import type { Entry, NodeId } from '../core/messages.js';
 import type { AppendBatch } from '../core/ready.js';
 import type { LoadedLog } from '../ports/log-storage.js';
 import type { ClusterState } from '../ports/state-machine.js';
-import { encodeMemberContext, nextMembers, resolveIds } from './member-records.js';
+import { decodeMemberChange, encodeMemberChange, nextMembers } from './member-records.js';
 
 /**
  * The cluster as it stands when everything of a log is applied, on top of what the state machine holds.
@@ -16,12 +15,11 @@ export function clusterAtEnd(loaded: LoadedLog, cluster: ClusterState | undefine
   let state: ClusterState = cluster ?? { conf: loaded.conf ?? emptyConf, members: [] };
   for (const entry of loaded.entries) {
     if (entry.kind !== 'conf' || entry.index <= applied) continue;
-    const { change, context } = decodeConfChange(entry.data);
-    const resolved = resolveIds(change, entry.index);
-    const next = nextConf(state.conf, resolved);
+    const { change, context } = decodeMemberChange(entry);
+    const next = nextConf(state.conf, change);
     // As in apply: a change that makes no sense on top of the configuration changes nothing.
     const conf = next.ok ? next.conf : state.conf;
-    state = { conf, members: nextMembers(state.members, resolved, context, conf) };
+    state = { conf, members: nextMembers(state.members, change, context, conf) };
   }
   return state;
 }
@@ -42,6 +40,6 @@ export function forcedBatch(loaded: LoadedLog, survivor: NodeId): AppendBatch & 
   const index = (loaded.entries.at(-1)?.index ?? loaded.start.index) + 1;
   const term = loaded.hardState.term + 1;
   const change = { transition: 'forced', steps: [{ op: 'addVoter', id: survivor }] } as const;
-  const entry: Entry = { term, index, kind: 'conf', data: encodeConfChange(change, encodeMemberContext([])) };
+  const entry: Entry = { term, index, kind: 'conf', data: encodeMemberChange(change, []) };
   return { seq: 0, entries: [entry], hardState: { term, vote: survivor, commit: index }, mustSync: true };
 }

@@ -1,12 +1,12 @@
 import { CoterieError } from '@coterie/errors';
-import { encodeConfChange } from '../core/conf-change.js';
-import type { ConfState, NodeId } from '../core/messages.js';
+import { decodeConfChange, encodeConfChange } from '../core/conf-change.js';
+import type { ConfState, Entry, NodeId } from '../core/messages.js';
 import type { ConfChange } from '../core/ready.js';
 import type { MemberRecord } from '../ports/state-machine.js';
 import { decodeCommandList, encodeCommandList } from './entry-batch.js';
 
 /** The context of a membership change: for each of its steps the record of the member it adds, or nothing. */
-export function encodeMemberContext(records: readonly (Uint8Array | undefined)[]): Uint8Array {
+function encodeMemberContext(records: readonly (Uint8Array | undefined)[]): Uint8Array {
   return encodeCommandList(records.map((record) => record ?? new Uint8Array(0)));
 }
 
@@ -29,10 +29,20 @@ export function encodeMemberChange(change: ConfChange, records: readonly (Uint8A
 }
 
 /**
+ * What an entry changes, with the ids that it stands for.
+ *
+ * @throws CoterieError ERR_CORRUPT
+ */
+export function decodeMemberChange(entry: Entry): { readonly change: ConfChange; readonly context: Uint8Array } {
+  const { change, context } = decodeConfChange(entry.data);
+  return { change: resolveIds(change, entry.index), context };
+}
+
+/**
  * A step with id 0 adds a member whose id is the index of this very entry: ids grow and are never used twice, because
  * indexes are not (a wiped member that came back under its old id could vote twice in a term).
  */
-export function resolveIds(change: ConfChange, index: number): ConfChange {
+function resolveIds(change: ConfChange, index: number): ConfChange {
   return { transition: change.transition, steps: change.steps.map((s) => (s.id === 0 ? { op: s.op, id: index } : s)) };
 }
 

@@ -30,10 +30,6 @@ export class SnapshotHolds {
     this.#passMs = passMs;
   }
 
-  get any(): boolean {
-    return this.#holds.size > 0;
-  }
-
   begun(to: NodeId): void {
     this.#holds.set(to, { from: 0, sentMs: undefined });
   }

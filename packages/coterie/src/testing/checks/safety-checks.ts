@@ -10,8 +10,8 @@ import { LeaseChecks } from './lease-checks.js';
 import { LogChecks } from './log-checks.js';
 import { LogTimeChecks } from './log-time-checks.js';
 import { StallChecks } from './stall-checks.js';
-import { WatchedLog } from './watched-log.js';
-import { WatchedTransport } from './watched-transport.js';
+import { watchedLog } from './watched-log.js';
+import { watchedTransport } from './watched-transport.js';
 
 const happening = { appended: 1, synced: 2 };
 
@@ -69,7 +69,7 @@ export class SafetyChecks {
     const truth = this.#truthOf(member);
     truth.id = identity.memberId ?? 0;
     this.#log.knows(truth);
-    return new WatchedLog(log, {
+    return watchedLog(log, {
       loaded: (loaded) => {
         const wrong = member.dead ? undefined : truth.load(loaded);
         if (wrong !== undefined) this.#report(`log on disk: ${member.name}: ${wrong}`);
@@ -97,7 +97,7 @@ export class SafetyChecks {
 
   /** The network of a process of `member`, watched. */
   watchTransport(member: SimMember, transport: Transport): Transport {
-    return new WatchedTransport(transport, (message) => {
+    return watchedTransport(transport, (message) => {
       if (member.dead) return;
       const truth = this.#truthOf(member);
       this.#leases.acts(member);

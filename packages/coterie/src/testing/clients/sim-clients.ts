@@ -135,14 +135,9 @@ export class SimClient {
   }
 
   #conditionalPut(member: SimMember): Promise<void> {
-    const key = this.#random.pick(clientKeys);
-    const value = this.#newValue();
-    const expected = this.#known.get(key) ?? 0;
-    return this.#write(
-      member,
-      { key, value, kind: 'swap', expected },
-      { kind: 'put', key, value: Buffer.from(value), prev: false, ifRevision: expected },
-    );
+    return this.#ifUnchanged(member, (key, value, ifRevision) => {
+      return { kind: 'put', key, value: Buffer.from(value), prev: false, ifRevision };
+    });
   }
 
   #delete(member: SimMember): Promise<void> {
@@ -176,21 +171,24 @@ export class SimClient {
     );
   }
 
-  /** Compare and swap: succeeds if nobody has changed the key since this client saw it. */
   #swap(member: SimMember): Promise<void> {
+    return this.#ifUnchanged(member, (key, value, operand) => ({
+      kind: 'txn',
+      compare: [{ target: 'modRevision', range: oneKey(key), sign: '==', operand }],
+      success: [putOf(key, value)],
+      failure: [],
+    }));
+  }
+
+  /** Succeeds if nobody has changed the key since this client saw it. */
+  #ifUnchanged(
+    member: SimMember,
+    request: (key: string, value: string, expected: number) => WriteRequest,
+  ): Promise<void> {
     const key = this.#random.pick(clientKeys);
     const value = this.#newValue();
     const expected = this.#known.get(key) ?? 0;
-    return this.#write(
-      member,
-      { key, value, kind: 'swap', expected },
-      {
-        kind: 'txn',
-        compare: [{ target: 'modRevision', range: oneKey(key), sign: '==', operand: expected }],
-        success: [putOf(key, value)],
-        failure: [],
-      },
-    );
+    return this.#write(member, { key, value, kind: 'swap', expected }, request(key, value, expected));
   }
 
   /** Several writes without waiting for any: they are to be applied in this order. */
