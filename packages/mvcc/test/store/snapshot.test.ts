@@ -327,6 +327,20 @@ test('an export is one file for all who read it, is what it was while checkpoint
   expect(exports()).toEqual([]);
 });
 
+test('a damaged export is not given to those who begin after somebody has ended, while others still read it', async () => {
+  const from = await sender();
+  const [refused, reading] = [await open(from), await open(from)];
+  const whole = Buffer.from(await readAll(from, reading));
+  const [path] = from.world.disk.paths.filter((one) => one.endsWith('.export'));
+  from.world.disk.flipBit(path!);
+  await from.run(refused.source.close());
+  const again = await open(from);
+  expect(Buffer.compare(whole, await readAll(from, again))).toBe(0);
+  expect(Buffer.compare(whole, await readAll(from, reading))).not.toBe(0);
+  await from.run(Promise.all([reading.source.close(), again.source.close()]));
+  expect(from.world.disk.paths.filter((one) => one.endsWith('.export'))).toEqual([]);
+});
+
 test('an export is whole although compaction and checkpoints overtake it', async () => {
   const from = await sender();
   const quiet = await open(from);

@@ -19,11 +19,20 @@ interface Export {
   removed: boolean;
 }
 
-/** The exported snapshots that are being sent: one file for each checkpoint, shared by all that are sent from it. */
+/**
+ * The exported snapshots that are being sent: one file for each checkpoint, shared by all that begin while nobody has
+ * ended.
+ *
+ * Whoever ends may have refused what it was sent, because the file is damaged. With several members that try again and
+ * again a file that is shared for as long as anybody reads it would never go; so the next one to begin gets a new file,
+ * and at most as many files are there as transfers.
+ */
 export class Exports {
   readonly #files: BackgroundFiles;
   readonly #path: (index: number, count: number) => string;
+  /** To be shared. */
   readonly #byState = new Map<StoreState, Export>();
+  readonly #open = new Set<Export>();
   #count = 0;
 
   constructor(files: BackgroundFiles, path: (index: number, count: number) => string) {
@@ -40,6 +49,7 @@ export class Exports {
     const found = this.#byState.get(state);
     const shared = found ?? { written: this.#write(state, hold()), readers: 0, removed: false };
     this.#byState.set(state, shared);
+    this.#open.add(shared);
     shared.readers++;
     try {
       const exported = await shared.written;
@@ -52,7 +62,8 @@ export class Exports {
 
   /** Ends all of them; reads of an open source fail from then on. */
   async close(): Promise<void> {
-    await Promise.all([...this.#byState].map(([state, shared]) => this.#drop(state, shared)));
+    this.#byState.clear();
+    await Promise.all([...this.#open].map((shared) => this.#drop(shared)));
   }
 
   async #write(state: StoreState, source: ExportSource & { release(): void }): Promise<ExportedFile> {
@@ -99,14 +110,15 @@ export class Exports {
   }
 
   async #leave(state: StoreState, shared: Export): Promise<void> {
+    if (this.#byState.get(state) === shared) this.#byState.delete(state);
     if (--shared.readers > 0) return;
-    await this.#drop(state, shared);
+    await this.#drop(shared);
   }
 
-  async #drop(state: StoreState, shared: Export): Promise<void> {
+  async #drop(shared: Export): Promise<void> {
     if (shared.removed) return;
     shared.removed = true;
-    if (this.#byState.get(state) === shared) this.#byState.delete(state);
+    this.#open.delete(shared);
     const exported = await shared.written.catch(() => undefined);
     if (exported !== undefined) await this.#remove(exported.path, exported.file);
   }
