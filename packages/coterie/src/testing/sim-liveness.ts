@@ -38,7 +38,8 @@ export async function checkLiveness(
   if (!core().some((member) => member.engine.replica !== undefined)) return;
   const limitMs = electionTimeouts * world.parameters.options.electionTimeoutMs;
   let committed = false;
-  for (const member of core()) keepWriting(world, member, limitMs, () => (committed = true));
+  const write = { until: world.time.now + limitMs, limitMs, done: () => committed, succeed: () => (committed = true) };
+  for (const member of core()) keepWriting(world, member, write);
   if (!(await runUntil(() => committed, limitMs))) {
     fail(`commits no write within ${electionTimeouts} election timeouts (${limitMs} ms)`);
     return;
@@ -52,12 +53,21 @@ export async function checkLiveness(
   if (!(await runUntil(equal, openMs))) fail(`does not come to equal logs within ${openMs} ms`);
 }
 
-function keepWriting(world: SimWorld, member: SimMember, limitMs: number, done: () => void): void {
+interface Attempts {
+  /** Virtual time, in ms, from which on no new one is begun. */
+  readonly until: number;
+  /** Of one attempt. */
+  readonly limitMs: number;
+  readonly done: () => boolean;
+  readonly succeed: () => void;
+}
+
+function keepWriting(world: SimWorld, member: SimMember, attempts: Attempts): void {
   const write = { kind: 'put', key: `core/${member.name}`, value: Buffer.from('x'), prev: false } as const;
-  const until = world.time.now + limitMs;
+  const { until, limitMs, done, succeed } = attempts;
   const attempt = (): void => {
-    if (world.time.now > until || member.dead) return;
-    member.engine.write(write, { timeoutMs: limitMs }).then(done, () => world.time.schedule(50, attempt));
+    if (done() || world.time.now > until || member.dead) return;
+    member.engine.write(write, { timeoutMs: limitMs }).then(succeed, () => world.time.schedule(50, attempt));
   };
   attempt();
 }

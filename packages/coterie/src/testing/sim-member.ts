@@ -43,11 +43,10 @@ export class SimMember {
     const dead = (): boolean => this.#dead;
     const process = (this.process = world.time.process(dead));
     const { clock, turns } = process;
-    const { time, checks } = world;
+    const { checks } = world;
     const { checkpointBytes, segmentBytes, watchBytes, options, core, leaderPriorities } = world.parameters;
     const disks = simStorage(machine, {
       process,
-      time,
       dead,
       limits: { checkpointBytes, segmentBytes },
       watchLog: (log, identity) => checks.watchLog(this, log, identity),

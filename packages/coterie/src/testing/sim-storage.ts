@@ -6,11 +6,14 @@ import type { ProcessTime, SeededRandom, VirtualTime } from '@coterie/raft/testi
 import type { Identity } from '../data-dir/identity.js';
 import { PortStorage, type StoragePorts } from '../data-dir/port-storage.js';
 import type { MemberLog, PeerStorage } from '../data-dir/storage.js';
+import { DiskPace } from './disk-pace.js';
 import { diskPoint, Sabotage } from './sabotage.js';
 import { failingLog, failingStore, type Pass } from './sim-failpoints.js';
 
 /** How long the parts of a commit take on a healthy disk, in ms. */
-const diskMs = { write: 0.05, sync: 0.4, maintain: 1, background: 0.3 } as const;
+const logMs = { write: 0.05, sync: 0.4, maintain: 1 } as const;
+/** The same for one operation of store or history. */
+const storeMs = 0.3;
 
 /** One simulated computer's disks. They outlive the processes that run on it. */
 export class SimMachine {
@@ -18,10 +21,6 @@ export class SimMachine {
   readonly random: SeededRandom;
   disk: SimDisk;
   ordered: ModelOrderedStores;
-  /** Multiplies what every operation of the log takes. */
-  slowness = 1;
-  /** The same for store and history: a checkpoint that is faster than the log must wait for it. */
-  storeSlowness = 1;
   /** Counts the disks this machine has had. */
   incarnation = 0;
   /** Faults that wait for their moment; they stay over restarts and new disks. */
@@ -35,13 +34,35 @@ export class SimMachine {
    * misdirected write left out looks like the end of the log.
    */
   untraceable = 0;
+  readonly #logPace: DiskPace;
+  readonly #storePace: DiskPace;
   #lostBefore = 0;
 
   constructor(time: VirtualTime, random: SeededRandom) {
     this.time = time;
     this.random = random;
+    this.#logPace = new DiskPace(time);
+    this.#storePace = new DiskPace(time);
     this.disk = this.#newDisk();
     this.ordered = this.#newOrdered();
+  }
+
+  /** Multiplies what every operation of the log takes. */
+  get slowness(): number {
+    return this.#logPace.slowness;
+  }
+
+  set slowness(slowness: number) {
+    this.#logPace.slowness = slowness;
+  }
+
+  /** The same for store and history: a checkpoint that is faster than the log must wait for it. */
+  get storeSlowness(): number {
+    return this.#storePace.slowness;
+  }
+
+  set storeSlowness(slowness: number) {
+    this.#storePace.slowness = slowness;
   }
 
   get lostSectors(): number {
@@ -110,8 +131,18 @@ export class SimMachine {
     this.#wire();
   }
 
-  latency(step: keyof typeof diskMs): number {
-    return diskMs[step] * (step === 'background' ? this.storeSlowness : this.slowness) * (0.5 + this.random.next());
+  /** How long a step of the log takes now. */
+  logLatency(step: keyof typeof logMs): number {
+    return logMs[step] * this.slowness * (0.5 + this.random.next());
+  }
+
+  /** Calls it so much later, sooner if the disk of the log is mended meanwhile. */
+  afterLog(ms: number, fn: () => void): void {
+    this.#logPace.schedule(ms, fn);
+  }
+
+  #storeLatency(): number {
+    return storeMs * this.storeSlowness * (0.5 + this.random.next());
   }
 
   #wire(): void {
@@ -131,19 +162,18 @@ export class SimMachine {
   #newDisk(): SimDisk {
     return new SimDisk({
       random: this.random,
-      schedule: (ms, fn) => this.time.schedule(ms, fn),
-      latencyMs: () => this.latency('background'),
+      schedule: (ms, fn) => this.#storePace.schedule(ms, fn),
+      latencyMs: () => this.#storeLatency(),
     });
   }
 
   #newOrdered(): ModelOrderedStores {
-    return new ModelOrderedStores((fn) => this.time.schedule(this.latency('background'), fn), this.random);
+    return new ModelOrderedStores((fn) => this.#storePace.schedule(this.#storeLatency(), fn), this.random);
   }
 }
 
 interface Process {
   readonly process: ProcessTime;
-  readonly time: VirtualTime;
   readonly dead: () => boolean;
   readonly limits: { readonly checkpointBytes: number; readonly segmentBytes: number };
   /** Every log passes through here when it is opened. */
@@ -158,14 +188,14 @@ interface Process {
  * process is dead.
  */
 export function simStorage(machine: SimMachine, process: Process): { readonly storage: PeerStorage; abandon(): void } {
-  const { time, dead, limits } = process;
+  const { dead, limits } = process;
   const { turns } = process.process;
   const runners: InlineWalRunner[] = [];
   // A promise chain of a dead process may run on for a few steps; the disk of its successor must not feel them.
   const files = whileAlive(machine.disk.files, dead);
   const newRunner = (): WalRunner => {
-    const later = (ms: number, fn: () => void): void => time.schedule(ms, () => (dead() ? undefined : fn()));
-    const runner = new InlineWalRunner({ fs: files, schedule: later, latencyMs: (step) => machine.latency(step) });
+    const later = (ms: number, fn: () => void): void => machine.afterLog(ms, () => (dead() ? undefined : fn()));
+    const runner = new InlineWalRunner({ fs: files, schedule: later, latencyMs: (step) => machine.logLatency(step) });
     runners.push(runner);
     return whileRunning(runner, process.process);
   };

@@ -208,6 +208,7 @@ export class Drills extends FaultFamily {
     super.stop();
     this.world.network.heal();
     mendDisks(this.world);
+    for (const { process } of this.world.alive) process.resume();
   }
 
   readonly #after = (ms: number, act: () => void): void => {
