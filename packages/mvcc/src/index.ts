@@ -124,6 +124,7 @@ export type { OrderedStores } from './store/ordered-store.js';
 export { openLevelStore, type OpenLevelStoreOptions } from './store/open-level-store.js';
 export type { StoreLimits } from './store/store-limits.js';
 export type { Store } from './store/store.js';
+export type { StoreStatistics } from './store/store-statistics.js';
 export { InlineWalRunner, type InlineWalRunnerOptions } from './wal/inline-wal-runner.js';
 export { ThreadWalRunner } from './wal/thread-wal-runner.js';
 export type { WalRunner } from './wal/wal-runner.js';

@@ -23,6 +23,7 @@ import { EntryCommands } from './state/entry-commands.js';
 import { ReplicatedState } from './state/replicated-state.js';
 import type { StateHash } from './state/state-hashes.js';
 import type { Store } from './store/store.js';
+import type { StoreStatistics } from './store/store-statistics.js';
 import type { BinaryKey } from './store/types.js';
 import { WatchHub } from './watch/watch-hub.js';
 
@@ -214,6 +215,10 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
   /** The store takes no more for now: proposals are to be refused with ERR_OVERLOADED. */
   get overloaded(): boolean {
     return this.#store.overloaded;
+  }
+
+  get storeStatistics(): StoreStatistics {
+    return this.#store.statistics;
   }
 
   /** The state hash as of the last applied entry: equal on all members at equal index. */

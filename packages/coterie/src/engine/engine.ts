@@ -1,5 +1,12 @@
 import type { PlainError } from '@coterie/errors';
-import { kvSurface, type CallControl, type EngineStream, type KvEngine, type Surface } from '@coterie/mvcc';
+import {
+  kvSurface,
+  type CallControl,
+  type EngineStream,
+  type KvEngine,
+  type StoreStatistics,
+  type Surface,
+} from '@coterie/mvcc';
 
 /** What a member is in the cluster. */
 export type PeerRole = 'leader' | 'follower' | 'candidate' | 'learner';
@@ -38,9 +45,13 @@ export interface PeerDiagnostics {
   readonly stateHash: { readonly index: number; readonly revision: number; readonly chain: number };
   /** Syncs of the write-ahead log since the peer was opened. */
   readonly walSyncs: number;
+  /** Bytes given to the write-ahead log and not durable yet. */
+  readonly walBacklogBytes: number;
   /** Writes of this process whose fate is not known yet. */
   readonly openWrites: number;
   readonly compactRevision: number;
+  /** What the store has done on its disk since the peer was opened. */
+  readonly store: StoreStatistics;
 }
 
 /** Why an engine stopped serving. */

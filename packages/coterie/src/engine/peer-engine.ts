@@ -32,7 +32,7 @@ import { ReadGate, type Freshness } from './read-gate.js';
 import { Replica } from './replica.js';
 import { WaitingRoom } from './waiting-room.js';
 import { refuseOverload } from './write-gate.js';
-import { statusOf } from './status.js';
+import { diagnosticsOf, statusOf } from './status.js';
 import { handOver, memberNamed, tryHandOver } from './hand-over.js';
 
 /** How often enrolment asks round, and a leader looks after sessions and history. */
@@ -328,12 +328,7 @@ export class PeerEngine implements Engine {
   }
 
   diagnostics(_: null, control: CallControl): Promise<PeerDiagnostics> {
-    return this.#running('diagnostics', control).then(({ machine, log, proposer }) => ({
-      stateHash: machine.stateHash(),
-      walSyncs: log.syncCount,
-      openWrites: proposer.open,
-      compactRevision: machine.compactRevision,
-    }));
+    return this.#running('diagnostics', control).then(diagnosticsOf);
   }
 
   statuses(_: null): EngineStream<PeerStatus> {

@@ -1,6 +1,18 @@
 import type { Member } from '../membership/member-record.js';
-import type { MemberInfo, PeerRole, PeerState, PeerStatus } from './engine.js';
+import type { MemberInfo, PeerDiagnostics, PeerRole, PeerState, PeerStatus } from './engine.js';
 import type { Replica } from './replica.js';
+
+/** What a peer tells of its inside. */
+export function diagnosticsOf({ machine, log, proposer }: Replica): PeerDiagnostics {
+  return {
+    stateHash: machine.stateHash(),
+    walSyncs: log.syncCount,
+    walBacklogBytes: log.backlogBytes,
+    openWrites: proposer.open,
+    compactRevision: machine.compactRevision,
+    store: { ...machine.storeStatistics },
+  };
+}
 
 /** Puts the status of a peer together. */
 export function statusOf(

@@ -5,6 +5,7 @@ import type { Memtable } from './memtable.js';
 import type { OrderedBatch, OrderedStore } from './ordered-store.js';
 import { encodeRecord } from './record-codec.js';
 import type { StoreLimits } from './store-limits.js';
+import type { StoreCounters } from './store-statistics.js';
 import { checkpointKey, storedKey } from './stored-keys.js';
 import type { BinaryKey, KeyRecord, RevisionEvents, StoreState } from './types.js';
 
@@ -17,6 +18,7 @@ export interface CheckpointJob {
   readonly changes: readonly RevisionEvents[];
   readonly history: History;
   readonly limits: StoreLimits;
+  readonly counters: StoreCounters;
   readonly defer: Defer;
   /** Settles when the own log is durable up to an index. */
   readonly logDurable: (index: number) => Promise<void>;
@@ -67,6 +69,7 @@ async function fill(batch: OrderedBatch, job: CheckpointJob): Promise<void> {
   let records = 0;
   let bytes = 0;
   for (const [key, { record }] of job.frozen.entries()) {
+    job.counters.diskWrites++;
     if (record === undefined) {
       batch.delete(storedKey(key));
     } else {

@@ -1,6 +1,7 @@
 import { CoterieError } from '@coterie/errors';
 import type { OrderedSnapshot, OrderedStore } from './ordered-store.js';
 import { decodeRecord } from './record-codec.js';
+import type { StoreCounters } from './store-statistics.js';
 import { storedEnd, storedKey, userKey } from './stored-keys.js';
 import type { BinaryKey, KeyedRecord, KeyRange, KeyRecord } from './types.js';
 
@@ -20,6 +21,7 @@ export interface RecordCursor {
 export class DiskImage {
   readonly #store: OrderedStore;
   readonly #snapshot: OrderedSnapshot;
+  readonly #counters: StoreCounters;
   readonly #freed: () => void;
   readonly #damaged: (error: Error) => void;
   #holders = 1;
@@ -28,8 +30,9 @@ export class DiskImage {
    * @param freed called when nobody holds the image any more
    * @param damaged told of damage that a read has found, beside whoever reads
    */
-  constructor(store: OrderedStore, freed: () => void, damaged: (error: Error) => void) {
+  constructor(store: OrderedStore, counters: StoreCounters, freed: () => void, damaged: (error: Error) => void) {
     this.#store = store;
+    this.#counters = counters;
     this.#snapshot = store.snapshot();
     this.#freed = freed;
     this.#damaged = damaged;
@@ -47,6 +50,7 @@ export class DiskImage {
 
   /** @throws CoterieError ERR_CORRUPT, ERR_STORAGE */
   getSync(key: BinaryKey): KeyRecord | undefined {
+    this.#counters.diskReads++;
     try {
       const bytes = this.#store.getSync(storedKey(key), this.#snapshot);
       return bytes === undefined ? undefined : decodeRecord(key, bytes);
@@ -61,6 +65,7 @@ export class DiskImage {
     done: (error: Error | undefined, records: readonly (KeyRecord | undefined)[]) => void,
   ): void {
     this.hold();
+    this.#counters.diskReads += keys.length;
     this.#store.getMany(keys.map(storedKey), this.#snapshot, (fault, values) => {
       this.release();
       this.#answer(

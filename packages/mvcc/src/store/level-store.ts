@@ -11,6 +11,7 @@ import { SnapshotImport } from './snapshot/snapshot-import.js';
 import { StoreBody, type BodyFiles, type BodyHost } from './store-body.js';
 import type { StoreDirectory } from './store-directory.js';
 import type { StoreLimits } from './store-limits.js';
+import type { StoreCounters } from './store-statistics.js';
 import type { Store, StoreHost } from './store.js';
 import type {
   BinaryKey,
@@ -41,6 +42,7 @@ interface Receiving {
 
 /** {@link Store} over an ordered store and files of history. See `openLevelStore`. */
 export class LevelStore implements Store {
+  readonly statistics: StoreCounters = { checkpoints: 0, diskReads: 0, diskWrites: 0 };
   readonly #parts: LevelStoreParts;
   readonly #exports: Exports;
   readonly #retiring = new Map<StoreBody, Promise<void>>();
@@ -277,6 +279,7 @@ export class LevelStore implements Store {
   #newBody(files: BodyFiles): StoreBody {
     const { background, limits, defer } = this.#parts;
     const host: BodyHost = {
+      counters: this.statistics,
       freeze: () => {
         invariant(this.#host !== undefined, 'a store is attached before it is written to');
         return this.#host.freeze();

@@ -15,6 +15,7 @@ import { Prefetch } from './prefetch.js';
 import { RecentChanges } from './recent-changes.js';
 import { RecordCache } from './record-cache.js';
 import type { StoreLimits } from './store-limits.js';
+import type { StoreCounters } from './store-statistics.js';
 import type { BinaryKey, KeyEvent, KeyRecord, RevisionEvents, StoreState } from './types.js';
 import { ValueSlabs } from './value-slabs.js';
 import { Views } from './views.js';
@@ -29,6 +30,7 @@ export interface BodyFiles {
 }
 
 export interface BodyHost {
+  readonly counters: StoreCounters;
   freeze(): StoreState;
   checkpointed(state: StoreState): void;
   failed(error: Error): void;
@@ -247,6 +249,7 @@ export class StoreBody {
       changes: this.recent.between(previous, state.revision),
       history: this.history,
       limits: this.#limits,
+      counters: this.#host.counters,
       defer: this.#defer,
       logDurable: (index) => this.durable.reached(index),
       stored: (key, record) => {
@@ -257,6 +260,7 @@ export class StoreBody {
     });
     if (written === undefined || this.#closed) return;
     this.#checkpoint = written;
+    this.#host.counters.checkpoints++;
     this.layers.thaw(this.#newImage());
     this.recent.trim(state.revision, this.#limits.recentBytes);
     this.history.publish(written.history);
@@ -268,6 +272,7 @@ export class StoreBody {
     this.#images++;
     return new DiskImage(
       this.#store,
+      this.#host.counters,
       () => {
         this.#images--;
         this.#checkDrained();

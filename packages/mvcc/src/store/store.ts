@@ -1,4 +1,5 @@
 import type { SnapshotMeta, SnapshotSink, SnapshotSource } from '@coterie/raft';
+import type { StoreStatistics } from './store-statistics.js';
 import type {
   BinaryKey,
   KeyedRecord,
@@ -94,5 +95,6 @@ export interface Store {
 
   /** An order-independent sum over all live records, read from disk and memory: equal on members at equal revision. */
   contentHash(): Promise<{ readonly revision: number; readonly hash: string; readonly keys: number }>;
+  readonly statistics: StoreStatistics;
   close(): Promise<void>;
 }

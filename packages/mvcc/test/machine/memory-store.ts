@@ -38,6 +38,7 @@ export const emptyImage: Image = { state: freshState, records: new Map(), histor
  * checkpoints are copies, and history ends at the compact revision.
  */
 export class MemoryStore implements Store {
+  readonly statistics = { checkpoints: 0, diskReads: 0, diskWrites: 0 };
   overloaded = false;
   #image: Image;
   #records: Map<BinaryKey, KeyRecord>;
