@@ -1,6 +1,6 @@
 import { CoterieError } from '@coterie/errors';
-import { inRange } from '../command/key-range.js';
 import type { RawEntry, RawRange, WriteRequest, WriteResult } from '../command/operation.js';
+import { refusalError, type Refusal } from '../command/refusal.js';
 import type {
   CallControl,
   EngineStream,
@@ -9,13 +9,12 @@ import type {
   KvEngine,
   RangeRequest,
   RawBatch,
-  RawEvent,
   ReadRequest,
   WatchRequest,
 } from '../engine/engine.js';
 import type { KvClock } from '../kv/pacing.js';
 import { systemClock } from '../kv/system-time.js';
-import { ModelState } from './model-state.js';
+import { NaiveModel } from './naive-model.js';
 
 /** How a model behaves. */
 export interface ModelEngineOptions {
@@ -36,7 +35,7 @@ export interface ModelEngineOptions {
  * up.
  */
 export class ModelEngine implements KvEngine {
-  readonly state = new ModelState();
+  readonly state = new NaiveModel();
   readonly #options: Required<ModelEngineOptions>;
   /** Told after every write and at the end. */
   readonly #wakers = new Set<() => void>();
@@ -59,9 +58,10 @@ export class ModelEngine implements KvEngine {
   async write(request: WriteRequest, control: CallControl): Promise<WriteResult> {
     if (this.#closed) throw closed('not-applied');
     if (control.signal?.aborted === true) throw aborted(control.signal, 'not-applied');
-    const result = this.state.apply(request);
+    const outcome = this.state.execute(request);
+    if (outcome.kind === 'refused') throw refusalError(outcome);
     this.#wake();
-    return result;
+    return outcome;
   }
 
   async get(
@@ -69,7 +69,7 @@ export class ModelEngine implements KvEngine {
     control: CallControl,
   ): Promise<{ readonly revision: number; readonly entry?: RawEntry }> {
     const revision = await this.#readable(request, control);
-    const entry = this.state.entry(request.key, revision);
+    const entry = this.state.get(request.key, revision);
     return entry === undefined ? { revision } : { revision, entry };
   }
 
@@ -90,7 +90,7 @@ export class ModelEngine implements KvEngine {
     const { minRevision } = request;
     if (minRevision !== undefined) await this.#until(() => this.state.revision >= minRevision, control);
     const revision = request.revision ?? this.state.revision;
-    this.state.assertReadable(revision);
+    assertReadable(this.state, revision);
     return revision;
   }
 
@@ -129,9 +129,9 @@ export class ModelEngine implements KvEngine {
         if (this.#closed || ended) return undefined;
         if (rest === undefined) {
           const revision = request.revision ?? this.state.revision;
-          this.state.assertReadable(revision);
-          rest = this.state.entries(request.range, revision);
-          if (request.reverse) rest.reverse();
+          assertReadable(this.state, revision);
+          const whole = { range: request.range, limit: 0, reverse: request.reverse, keysOnly: false, countOnly: false };
+          rest = [...this.state.range(whole, revision).entries];
         }
         return rest.length === 0 ? undefined : rest.splice(0, this.#options.pageItems);
       },
@@ -157,7 +157,7 @@ interface WatchHost {
 
 /** Reads the history as it is asked to: it holds nothing for a slow reader. */
 class ModelWatch implements EngineStream<RawBatch> {
-  readonly #state: ModelState;
+  readonly #state: NaiveModel;
   readonly #request: WatchRequest;
   readonly #options: Required<ModelEngineOptions>;
   readonly #host: WatchHost;
@@ -165,16 +165,19 @@ class ModelWatch implements EngineStream<RawBatch> {
   readonly #head: RawBatch[];
   /** The first revision that was not looked at. */
   #next: number;
+  /** The revision of the last batch that was given out. */
+  #told: number;
   #wake: (() => void) | undefined;
   #ended = false;
 
-  constructor(state: ModelState, request: WatchRequest, options: Required<ModelEngineOptions>, host: WatchHost) {
+  constructor(state: NaiveModel, request: WatchRequest, options: Required<ModelEngineOptions>, host: WatchHost) {
     this.#state = state;
     this.#request = request;
     this.#options = options;
     this.#host = host;
     this.#unsubscribe = host.subscribe(() => this.#wake?.());
     this.#next = request.fromRevision ?? state.revision + 1;
+    this.#told = this.#next - 1;
     this.#head = this.#opening();
   }
 
@@ -182,11 +185,10 @@ class ModelWatch implements EngineStream<RawBatch> {
     const { revision } = this.#state;
     const opened: RawBatch = { kind: 'opened', revision: this.#next - 1, events: [] };
     if (!this.#request.initial) return [opened];
-    const entries = this.#request.ranges.flatMap((range) => this.#state.entries(range));
+    const events = this.#state.initialEvents(this.#request, revision);
     const batches: RawBatch[] = [];
-    for (let at = 0; at < entries.length; at += this.#options.pageItems) {
-      const page = entries.slice(at, at + this.#options.pageItems);
-      batches.push({ kind: 'initial', revision, events: page.map((entry) => ({ type: 'put', entry })) });
+    for (let at = 0; at < events.length; at += this.#options.pageItems) {
+      batches.push({ kind: 'initial', revision, events: events.slice(at, at + this.#options.pageItems) });
     }
     return [opened, ...batches, { kind: 'synced', revision, events: [] }];
   }
@@ -203,37 +205,20 @@ class ModelWatch implements EngineStream<RawBatch> {
   }
 
   #batches(): RawBatch[] {
-    const { history, revision, compactRevision } = this.#state;
-    if (this.#next < compactRevision) throw this.#state.compacted(this.#next);
+    const { revision, compactRevision } = this.#state;
+    if (this.#next < compactRevision) throw unreadable({ kind: 'refused', code: 'ERR_COMPACTED', compactRevision });
     if (this.#request.overflow === 'error' && revision - this.#next >= this.#options.lag) {
       const message = `the watch fell more than ${this.#options.lag} revisions behind`;
       throw new CoterieError('ERR_WATCH_OVERFLOW', { message, revision: this.#next - 1 });
     }
-    const batches: RawBatch[] = [];
-    const first = history.findIndex((each) => each.revision >= this.#next);
-    if (first < 0) return batches;
-    for (const each of history.slice(first)) {
-      if (batches.length === this.#options.pageItems) return batches;
-      this.#next = each.revision + 1;
-      const events = each.events.filter((event) => this.#matches(event)).map((event) => this.#shown(event));
-      if (events.length > 0) batches.push({ kind: 'change', revision: each.revision, events });
-    }
-    if (this.#request.progress && batches.at(-1)?.revision !== revision) {
+    const due = this.#state.changes(this.#request, this.#next);
+    const batches = due.slice(0, this.#options.pageItems);
+    const all = batches.length === due.length;
+    this.#next = Math.max(this.#next, (all ? revision : batches.at(-1)!.revision) + 1);
+    if (this.#request.progress && all && revision > this.#told)
       batches.push({ kind: 'progress', revision, events: [] });
-    }
+    this.#told = batches.at(-1)?.revision ?? this.#told;
     return batches;
-  }
-
-  #matches(event: RawEvent): boolean {
-    const { only, ranges } = this.#request;
-    const key = event.type === 'put' ? event.entry.key : event.key;
-    return (only === undefined || only === event.type) && ranges.some((range) => inRange(key, range));
-  }
-
-  #shown(event: RawEvent): RawEvent {
-    if (this.#request.prev || event.prev === undefined) return event;
-    const { prev: _, ...rest } = event;
-    return rest;
   }
 
   close(): void {
@@ -241,6 +226,16 @@ class ModelWatch implements EngineStream<RawBatch> {
     this.#unsubscribe();
     this.#wake?.();
   }
+}
+
+function assertReadable(state: NaiveModel, revision: number): void {
+  const refusal = state.unreadable(revision);
+  if (refusal !== undefined) throw unreadable(refusal);
+}
+
+/** A refusal as a read has it: there is no write of which an outcome could be told. */
+function unreadable({ kind: _, code, ...figures }: Refusal): CoterieError {
+  return new CoterieError(code, { message: 'the revision is compacted, or not there yet', ...figures });
 }
 
 function closed(outcome?: 'not-applied'): CoterieError<'ERR_CLOSED'> {

@@ -5,7 +5,7 @@ import { keyAlone } from '../../src/command/key-range.js';
 import type { RawEntry } from '../../src/command/operation.js';
 import { replicatedLimits } from '../../src/limits.js';
 import { aRequest } from '../command/request-arbitrary.js';
-import { NaiveModel } from '../txn/naive-model.js';
+import { NaiveModel } from '../../src/testing/naive-model.js';
 import { LogWriter } from './log-writer.js';
 import { cluster, deleteAll, put, Replica, value } from './replica.js';
 
@@ -27,10 +27,9 @@ describe('entries', () => {
           }
           expect(replica.told.map(([, , , outcome]) => outcome)).toEqual(expected);
           expect(replica.machine.revision).toBe(model.revision);
-          const entries = [...model.state.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-          expect(await replica.entries()).toEqual(entries);
+          expect(await replica.entries()).toEqual(model.live);
           for (let revision = Math.max(2, model.compactRevision); revision <= model.revision; revision++) {
-            for (const { key, after } of model.history.get(revision) ?? []) {
+            for (const { key, after } of model.history[revision - 2]?.events ?? []) {
               const got = await replica.machine.get(key, revision);
               expect(got).toEqual(after === undefined ? { revision } : { revision, entry: after });
             }

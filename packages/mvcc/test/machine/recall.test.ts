@@ -6,7 +6,7 @@ import { keptForm } from '../../src/command/kept-form.js';
 import type { WriteRequest, WriteResult } from '../../src/command/operation.js';
 import { MvccStateMachine } from '../../src/machine.js';
 import { aRequest } from '../command/request-arbitrary.js';
-import { NaiveModel } from '../txn/naive-model.js';
+import { NaiveModel } from '../../src/testing/naive-model.js';
 import { LogWriter } from './log-writer.js';
 import { MemoryStore } from './memory-store.js';
 import { ManualScheduler, VirtualClock } from './virtual-clock.js';

@@ -9,7 +9,7 @@ import { execute } from '../../src/txn/executor.js';
 import { rawEntry } from '../../src/txn/record.js';
 import { wants } from '../../src/txn/wants.js';
 import { aRequest } from '../command/request-arbitrary.js';
-import { NaiveModel } from './naive-model.js';
+import { NaiveModel } from '../../src/testing/naive-model.js';
 import { PlainState } from './plain-state.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -59,11 +59,11 @@ describe('against a naive model', () => {
             after: after && rawEntry(key, after),
             before: before && rawEntry(key, before),
           }));
-          expect(events).toEqual(model.history.get(model.revision));
+          expect({ revision: change.revision, events }).toEqual(model.history.at(-1));
         }
         const live = [...state.records].map(([key, record]) => rawEntry(key, record));
         const byKey = (a: { key: string }, b: { key: string }) => (a.key < b.key ? -1 : 1);
-        expect(live.sort(byKey)).toEqual([...model.state.values()].sort(byKey));
+        expect(live.sort(byKey)).toEqual(model.live);
         for (const [key, record] of state.records) expect(record.crc32c).toBe(recordChecksum(key, record));
       }),
       { numRuns: 400 },

@@ -117,6 +117,15 @@ export const watches: SuiteTests = {
     assert.equal(new Set(seen).size, 151);
     assert.deepEqual(await lines(watch, 1), ['change b=2']);
   },
+  'watch: initial with only deletes: a state has none': async ({ kv }) => {
+    await kv.put('a', '1');
+    const { revision } = await kv.put('b', '2');
+    const watch = kv.watch({ all: true }, { initial: true, only: 'delete' });
+    assert.deepEqual(await nextOf(watch), { kind: 'synced', revision, events: [] });
+    await kv.delete('a');
+    assert.equal((await nextOf(watch)).revision, revision + 1);
+    await watch.close();
+  },
   'watch: initial of nothing is synced at once': async ({ kv }) => {
     await using watch = kv.watch({ all: true }, { initial: true });
     assert.deepEqual(await lines(watch, 1), ['synced']);

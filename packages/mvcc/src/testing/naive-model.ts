@@ -1,0 +1,316 @@
+import type {
+  AddOperation,
+  Comparison,
+  Operation,
+  OperationResult,
+  RangeOperation,
+  RawEntry,
+  RawRange,
+  TxnOperation,
+  WriteRequest,
+} from '../command/operation.js';
+import type { CommandOutcome, Refusal } from '../command/refusal.js';
+import type { RawBatch, RawEvent, WatchRequest } from '../engine/engine.js';
+import type { BinaryKey, KeyRange } from '../store/types.js';
+
+/** One change of one key. `after` undefined: deleted; `before` undefined: created. */
+export interface NaiveEvent {
+  readonly key: BinaryKey;
+  readonly after: RawEntry | undefined;
+  readonly before: RawEntry | undefined;
+}
+/** What one revision changed, in the order in which it did. */
+export interface NaiveChange {
+  readonly revision: number;
+  readonly events: readonly NaiveEvent[];
+}
+
+/** Which branch a txn takes, and those of the txns in that branch, in order. */
+interface Choice {
+  readonly succeeded: boolean;
+  readonly inner: readonly Choice[];
+}
+
+/** Ends a command wherever it stands. */
+class Stop extends Error {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.code);
+    this.refusal = refusal;
+  }
+}
+
+/**
+ * The semantics of the store as plainly as they can be said: arrays that are looked through from one end to the other,
+ * every change kept for ever. What a faster store must agree with.
+ *
+ * It shares no code with the store, only the shapes of requests and results. It has no limits of size or number.
+ */
+export class NaiveModel {
+  revision = 1;
+  compactRevision = 0;
+  /** The live entries, in key order. */
+  live: readonly RawEntry[] = [];
+  /** Every change there ever was, compacted ones too. */
+  readonly history: NaiveChange[] = [];
+
+  /** One command: all of it, or a refusal and nothing. */
+  execute(request: WriteRequest): CommandOutcome {
+    const work = new Work(this.live, this.revision);
+    try {
+      const outcome = request.kind === 'compact' ? this.#compact(request.revision) : work.command(request);
+      if (work.events.length > 0) {
+        this.revision++;
+        this.live = work.now;
+        this.history.push({ revision: this.revision, events: work.events });
+      }
+      return outcome;
+    } catch (error) {
+      if (error instanceof Stop) return error.refusal;
+      throw error;
+    }
+  }
+
+  #compact(revision: number): CommandOutcome {
+    const { compactRevision } = this;
+    if (revision <= compactRevision) throw new Stop({ kind: 'refused', code: 'ERR_COMPACTED', compactRevision });
+    if (revision > this.revision) {
+      throw new Stop({ kind: 'refused', code: 'ERR_FUTURE_REVISION', revision: this.revision });
+    }
+    this.compactRevision = revision;
+    return { kind: 'compact', revision: this.revision };
+  }
+
+  /** Why a state cannot be read: it is compacted, or not there yet. The compact revision itself can be. */
+  unreadable(revision: number): Refusal | undefined {
+    const { compactRevision } = this;
+    if (revision > this.revision) return { kind: 'refused', code: 'ERR_FUTURE_REVISION', revision: this.revision };
+    return revision < compactRevision ? { kind: 'refused', code: 'ERR_COMPACTED', compactRevision } : undefined;
+  }
+
+  /** The live entries as of a revision, in key order: everything up to it is done once more. */
+  at(revision = this.revision): readonly RawEntry[] {
+    if (revision === this.revision) return this.live;
+    const entries = new Map<BinaryKey, RawEntry>();
+    for (const change of this.history) {
+      if (change.revision > revision) break;
+      for (const { key, after } of change.events) {
+        if (after === undefined) entries.delete(key);
+        else entries.set(key, after);
+      }
+    }
+    return [...entries.values()].sort(byKey);
+  }
+
+  get(key: BinaryKey, revision?: number): RawEntry | undefined {
+    return this.at(revision).find((entry) => entry.key === key);
+  }
+
+  range(request: Omit<RangeOperation, 'kind'>, revision?: number): RawRange {
+    return rangeOf(this.at(revision), request);
+  }
+
+  /** What a watch with `initial` is told first of the state of a revision: one batch, empty when there is nothing. */
+  initialEvents({ ranges, only }: WatchRequest, revision: number): readonly RawEvent[] {
+    if (only === 'delete') return [];
+    const watched = this.at(revision).filter(({ key }) => ranges.some((range) => within(key, range)));
+    return watched.map((entry) => ({ type: 'put', entry }));
+  }
+
+  /** Every batch that a watch is told of the revisions from `from` on, one a revision, none that is empty. */
+  changes(request: WatchRequest, from: number): readonly RawBatch[] {
+    return this.history
+      .filter(({ revision }) => revision >= from)
+      .map(({ revision, events }) => ({ kind: 'change' as const, revision, events: shown(events, revision, request) }))
+      .filter(({ events }) => events.length > 0);
+  }
+}
+
+function shown(events: readonly NaiveEvent[], revision: number, { ranges, only, prev }: WatchRequest): RawEvent[] {
+  return events
+    .filter(({ key }) => ranges.some((range) => within(key, range)))
+    .filter(({ after }) => only === undefined || only === (after === undefined ? 'delete' : 'put'))
+    .map(({ key, after, before }) => {
+      const seen = prev && before !== undefined ? { prev: before } : undefined;
+      if (after !== undefined) return { type: 'put', entry: after, ...seen };
+      return { type: 'delete', key, modRevision: revision, ...seen, reason: 'deleted' };
+    });
+}
+
+function byKey(a: RawEntry, b: RawEntry): number {
+  return a.key < b.key ? -1 : 1;
+}
+
+function within(key: BinaryKey, { start, end }: KeyRange): boolean {
+  return key >= start && (end === undefined || key < end);
+}
+
+function rangeOf(state: readonly RawEntry[], request: Omit<RangeOperation, 'kind'>): RawRange {
+  const all = state.filter(({ key }) => within(key, request.range));
+  if (request.countOnly) return { entries: [], more: false, count: all.length };
+  if (request.reverse) all.reverse();
+  const cut = request.limit === 0 ? all : all.slice(0, request.limit);
+  const entries = request.keysOnly ? cut.map((entry) => ({ ...entry, value: new Uint8Array(0) })) : cut;
+  return { entries, more: cut.length < all.length };
+}
+
+/** The number that a value spells in the one form in which it is written; a missing key is 0. */
+function numberOf(entry: RawEntry | undefined): number {
+  const text = entry === undefined ? '0' : String.fromCharCode(...entry.value);
+  if (/^(0|-?[1-9][0-9]*)$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw new Stop({ kind: 'refused', code: 'ERR_NOT_A_NUMBER' });
+}
+
+function sumOf(entry: RawEntry | undefined, { delta, min, max }: AddOperation): number | undefined {
+  const sum = numberOf(entry) + delta;
+  if (!Number.isSafeInteger(sum)) return undefined;
+  if (min !== undefined && sum < min) return undefined;
+  return max !== undefined && sum > max ? undefined : sum;
+}
+
+/** One command at work: the state before it, and as it is now. */
+class Work {
+  readonly before: readonly RawEntry[];
+  readonly #revision: number;
+  now: readonly RawEntry[];
+  readonly events: NaiveEvent[] = [];
+
+  constructor(before: readonly RawEntry[], revision: number) {
+    this.before = before;
+    this.now = before;
+    this.#revision = revision;
+  }
+
+  /** The new revision as soon as something has changed. */
+  get revision(): number {
+    return this.events.length === 0 ? this.#revision : this.#revision + 1;
+  }
+
+  command(request: Exclude<WriteRequest, { kind: 'compact' }>): CommandOutcome {
+    switch (request.kind) {
+      case 'put':
+      case 'delete': {
+        const { kind, ifRevision } = request;
+        const key = kind === 'put' ? request.key : request.range.start;
+        const current = find(this.before, key);
+        if (ifRevision !== undefined && ifRevision !== (current?.modRevision ?? 0)) {
+          return { kind, ok: false, revision: this.revision, ...(current === undefined ? {} : { current }) };
+        }
+        const result = kind === 'put' ? this.#put(request.key, request.value, request.prev) : this.#delete(request);
+        return { ...result, ok: true, revision: this.revision };
+      }
+      case 'add': {
+        const current = find(this.before, request.key);
+        const value = sumOf(current, request);
+        if (value === undefined) return { kind: 'add', ok: false, revision: this.revision, value: numberOf(current) };
+        this.#set(request.key, new TextEncoder().encode(String(value)));
+        return { kind: 'add', ok: true, revision: this.revision, value };
+      }
+      case 'txn': {
+        const choice = this.#choose(request);
+        const results = this.#branch(request, choice);
+        return { kind: 'txn', revision: this.revision, succeeded: choice.succeeded, results };
+      }
+    }
+  }
+
+  /** Before anything changes: txns within the branch that is taken are decided by the same state. */
+  #choose({ compare, success, failure }: TxnOperation): Choice {
+    const succeeded =
+      compare.every((comparison) => this.#holds(comparison)) &&
+      success.every((each) => each.kind !== 'add' || sumOf(find(this.before, each.key), each) !== undefined);
+    const inner: Choice[] = [];
+    for (const each of succeeded ? success : failure) if (each.kind === 'txn') inner.push(this.#choose(each));
+    return { succeeded, inner };
+  }
+
+  #branch({ success, failure }: TxnOperation, { succeeded, inner }: Choice): OperationResult[] {
+    const choices = [...inner];
+    return (succeeded ? success : failure).map((each) => {
+      if (each.kind !== 'txn') return this.#operation(each);
+      const choice = choices.shift()!;
+      const results = this.#branch(each, choice);
+      return { kind: 'txn', revision: this.revision, succeeded: choice.succeeded, results };
+    });
+  }
+
+  #operation(operation: Exclude<Operation, TxnOperation>): OperationResult {
+    switch (operation.kind) {
+      case 'put':
+        return this.#put(operation.key, operation.value, operation.prev);
+      case 'delete':
+        return this.#delete(operation);
+      case 'get': {
+        const entry = find(this.now, operation.key);
+        return entry === undefined ? { kind: 'get' } : { kind: 'get', entry };
+      }
+      case 'range':
+        return { kind: 'range', revision: this.revision, ...rangeOf(this.now, operation) };
+      case 'add': {
+        const value = sumOf(find(this.now, operation.key), operation);
+        // Only in a failure branch: the bounds in a success branch are among its compares.
+        if (value === undefined) throw new Stop({ kind: 'refused', code: 'ERR_CONFLICT' });
+        this.#set(operation.key, new TextEncoder().encode(String(value)));
+        return { kind: 'add', value };
+      }
+    }
+  }
+
+  /** Every key of the range must do; where there is none, one that is missing must. A missing key has no value. */
+  #holds({ target, sign, operand, range }: Comparison): boolean {
+    const found: (RawEntry | undefined)[] = this.before.filter(({ key }) => within(key, range));
+    if (found.length === 0) found.push(undefined);
+    return found.every((entry) => {
+      if (target === 'value') return entry !== undefined && signHolds(sign, bytesOrder(entry.value, operand));
+      return signHolds(sign, (entry === undefined ? 0 : entry[target]) - operand);
+    });
+  }
+
+  #put(key: BinaryKey, value: Uint8Array, prev: boolean): Extract<OperationResult, { kind: 'put' }> {
+    const before = this.#set(key, value);
+    return prev && before !== undefined ? { kind: 'put', prev: before } : { kind: 'put' };
+  }
+
+  #set(key: BinaryKey, value: Uint8Array): RawEntry | undefined {
+    const before = find(this.now, key);
+    const next = this.#revision + 1;
+    const createRevision = before === undefined ? next : before.createRevision;
+    const version = before === undefined ? 1 : before.version + 1;
+    this.#change(key, before, { key, value, createRevision, modRevision: next, version, lease: 0 });
+    return before;
+  }
+
+  #delete(operation: {
+    readonly range: KeyRange;
+    readonly prev: boolean;
+  }): Extract<OperationResult, { kind: 'delete' }> {
+    const gone = this.now.filter(({ key }) => within(key, operation.range));
+    for (const entry of gone) this.#change(entry.key, entry, undefined);
+    return { kind: 'delete', deleted: gone.length, ...(operation.prev ? { prev: gone } : {}) };
+  }
+
+  #change(key: BinaryKey, before: RawEntry | undefined, after: RawEntry | undefined): void {
+    if (this.events.some((event) => event.key === key)) {
+      throw new Stop({ kind: 'refused', code: 'ERR_DUPLICATE_KEY' });
+    }
+    const others = this.now.filter((entry) => entry.key !== key);
+    this.now = after === undefined ? others : [...others, after].sort(byKey);
+    this.events.push({ key, after, before });
+  }
+}
+
+function find(state: readonly RawEntry[], key: BinaryKey): RawEntry | undefined {
+  return state.find((entry) => entry.key === key);
+}
+
+/** Byte by byte, without sign; of two that begin alike the shorter one comes first. */
+function bytesOrder(a: Uint8Array, b: Uint8Array): number {
+  for (let at = 0; at < a.length && at < b.length; at++) if (a[at] !== b[at]) return a[at]! - b[at]!;
+  return a.length - b.length;
+}
+
+function signHolds(sign: Comparison['sign'], order: number): boolean {
+  if (order === 0) return sign === '==' || sign === '<=' || sign === '>=';
+  return sign === '!=' || (order < 0 ? sign === '<' || sign === '<=' : sign === '>' || sign === '>=');
+}
