@@ -277,7 +277,10 @@ class Work {
     const next = this.#revision + 1;
     const createRevision = before === undefined ? next : before.createRevision;
     const version = before === undefined ? 1 : before.version + 1;
-    this.#change(key, before, { key, value, createRevision, modRevision: next, version, lease: 0 });
+    const after = { key, value, createRevision, modRevision: next, version, lease: 0 };
+    this.#once(key);
+    this.events.push({ key, before, after });
+    this.now = this.now.toSpliced(place(this.now, key), before === undefined ? 0 : 1, after);
     return before;
   }
 
@@ -286,22 +289,34 @@ class Work {
     readonly prev: boolean;
   }): Extract<OperationResult, { kind: 'delete' }> {
     const gone = this.now.filter(({ key }) => within(key, operation.range));
-    for (const entry of gone) this.#change(entry.key, entry, undefined);
+    for (const { key } of gone) this.#once(key);
+    for (const entry of gone) this.events.push({ key: entry.key, before: entry, after: undefined });
+    this.now = this.now.filter(({ key }) => !within(key, operation.range));
     return { kind: 'delete', deleted: gone.length, ...(operation.prev ? { prev: gone } : {}) };
   }
 
-  #change(key: BinaryKey, before: RawEntry | undefined, after: RawEntry | undefined): void {
+  /** A command changes a key once. */
+  #once(key: BinaryKey): void {
     if (this.events.some((event) => event.key === key)) {
       throw new Stop({ kind: 'refused', code: 'ERR_DUPLICATE_KEY' });
     }
-    const others = this.now.filter((entry) => entry.key !== key);
-    this.now = after === undefined ? others : [...others, after].sort(byKey);
-    this.events.push({ key, after, before });
   }
 }
 
+/** Where in key order a key stands, or would. */
+function place(state: readonly RawEntry[], key: BinaryKey): number {
+  let [from, to] = [0, state.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (state[middle]!.key < key) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
 function find(state: readonly RawEntry[], key: BinaryKey): RawEntry | undefined {
-  return state.find((entry) => entry.key === key);
+  const entry = state[place(state, key)];
+  return entry?.key === key ? entry : undefined;
 }
 
 /** Byte by byte, without sign; of two that begin alike the shorter one comes first. */
