@@ -14,6 +14,7 @@ import type {
 import type { RawEntry, RawRange, WriteRequest, WriteResult } from './command/operation.js';
 import type { CallControl, EngineStream, IterateRequest, RawBatch, WatchRequest } from './engine/engine.js';
 import { type MvccLimits, resolveLimits } from './limits.js';
+import { Scrub, type ScrubStep } from './integrity/scrub.js';
 import { recall } from './read/recall.js';
 import { type LocalRange, Reads } from './read/reads.js';
 import { RevisionWaiters } from './read/revision-waiters.js';
@@ -35,6 +36,8 @@ export interface MvccStateMachineOptions {
   /** Where long catch-ups of watches give the event loop back. */
   readonly scheduler: TurnScheduler;
   readonly limits?: Partial<MvccLimits>;
+  /** At multiples of which index a state hash is kept for comparison with other members; default 1,024. */
+  readonly hashEvery?: number;
 }
 
 /** Sessions that one call of `expiredSessions` names at the most. */
@@ -69,6 +72,8 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
   readonly #reads: Reads;
   readonly #hub: WatchHub;
   readonly #waiters: RevisionWaiters;
+  readonly #scrub: Scrub;
+  #host: StateMachineHost | undefined;
   #listener: SessionListener | undefined;
   #closed: Promise<void> | undefined;
 
@@ -76,9 +81,15 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     const { store, clock, scheduler } = options;
     const limits = resolveLimits(options.limits);
     this.#store = store;
-    this.#state = new ReplicatedState(store);
+    this.#state = new ReplicatedState(store, options.hashEvery);
     this.#reads = new Reads(store, this.#state, limits);
     this.#waiters = new RevisionWaiters(clock, limits.revisionWaiters);
+    this.#scrub = new Scrub({
+      store,
+      content: () => this.#state.content,
+      revision: () => this.#state.revision,
+      compactRevision: () => this.#state.compactRevision,
+    });
     const { revision, compactRevision } = this.#state;
     this.#hub = new WatchHub({ store, scheduler, limits, revision, compactRevision });
   }
@@ -98,6 +109,7 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
   }
 
   attach(host: StateMachineHost): void {
+    this.#host = host;
     this.#store.attach({
       freeze: () => this.#state.freeze(),
       checkpointed: ({ appliedIndex, appliedTerm }) => {
@@ -118,6 +130,7 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
 
   apply(entry: CommittedEntry): void {
     const effects = this.#state.apply(entry, this.#commands.take(entry));
+    for (const change of effects.changes) this.#scrub.applied(change);
     this.#store.entryApplied(entry.index);
     // Only now, when the entry is applied as a whole, does anybody hear of it: none of them can see half an entry.
     if (effects.compactRevision !== undefined) this.#hub.compacted(effects.compactRevision);
@@ -156,6 +169,7 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     this.#store.installSnapshot(meta);
     this.#commands.clear();
     this.#state.recover();
+    this.#scrub.restart();
     invariant(this.#state.appliedIndex === meta.index && meta.index >= before, 'a snapshot never goes back', {
       before,
       snapshot: meta.index,
@@ -231,6 +245,29 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
    */
   stateHashes(): readonly StateHash[] {
     return this.#state.hashes;
+  }
+
+  // --------------------------------------------------------------------------------------------------------- integrity
+
+  /**
+   * Reads the next slice of everything that is stored and holds it against its checksums, and at the end of a round
+   * against the sum that apply keeps. Damage is told to the host too: the member stops.
+   *
+   * @returns undefined when there was nothing to do just now
+   * @throws CoterieError ERR_CORRUPT; what a read throws otherwise, after which the slice is read again
+   */
+  async scrub(): Promise<ScrubStep | undefined> {
+    try {
+      return await this.#scrub.step();
+    } catch (error) {
+      if (error instanceof CoterieError && error.code === 'ERR_CORRUPT') this.#host?.failed(error);
+      throw error;
+    }
+  }
+
+  /** Begins a checkpoint of everything applied, so that a newer snapshot can be sent than there is. */
+  checkpointSoon(): void {
+    this.#store.checkpointSoon();
   }
 
   // ------------------------------------------------------------------------------------------------------------- reads

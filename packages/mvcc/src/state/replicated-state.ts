@@ -3,12 +3,13 @@ import type { CommittedEntry } from '@coterie/raft';
 import type { SessionListener } from '../session/replica.js';
 import { SessionTable } from '../session/session-table.js';
 import type { Store } from '../store/store.js';
+import { ContentSum } from '../store/content-sum.js';
 import type { BinaryKey, KeyedRecord, KeyRange, KeyRecord, RevisionEvents, StoreState } from '../store/types.js';
 import type { TxnState } from '../txn/execution.js';
 import { EntryApply } from './entry-apply.js';
 import type { EntryCommand } from './entry-commands.js';
 import { Chain } from './chain.js';
-import { hashEvery, type StateHash, StateHashes } from './state-hashes.js';
+import { defaultHashEvery, type StateHash, StateHashes } from './state-hashes.js';
 
 /** etcd begins at 1, so that the first write is revision 2 and 0 can mean "none". */
 const firstRevision = 1;
@@ -30,8 +31,10 @@ export interface EntryEffects {
 export class ReplicatedState implements TxnState {
   readonly #store: Store;
   readonly #hashes = new StateHashes();
+  readonly #hashEvery: number;
   #sessions = new SessionTable();
   #chain = new Chain(0);
+  #content = new ContentSum();
   #appliedIndex = 0;
   #appliedTerm = 0;
   #revision = firstRevision;
@@ -39,8 +42,10 @@ export class ReplicatedState implements TxnState {
   #logTimeMs = 0;
   #cluster: Uint8Array = new Uint8Array(0);
 
-  constructor(store: Store) {
+  /** @param hashEvery at multiples of which index a hash is kept for comparison */
+  constructor(store: Store, hashEvery = defaultHashEvery) {
     this.#store = store;
+    this.#hashEvery = hashEvery;
     this.recover();
   }
 
@@ -77,12 +82,22 @@ export class ReplicatedState implements TxnState {
     return this.#chain;
   }
 
+  /** Over all live records, as of the last applied entry. */
+  get content(): ContentSum {
+    return this.#content;
+  }
+
   get hashes(): readonly StateHash[] {
     return this.#hashes.all;
   }
 
   hash(): StateHash {
-    return { index: this.#appliedIndex, revision: this.#revision, chain: this.#chain.value };
+    return {
+      index: this.#appliedIndex,
+      revision: this.#revision,
+      chain: this.#chain.value,
+      content: this.#content.sum,
+    };
   }
 
   /** Takes over the state that the store stands on. @throws CoterieError ERR_CORRUPT */
@@ -90,6 +105,7 @@ export class ReplicatedState implements TxnState {
     const state = this.#store.recovered();
     this.#sessions = SessionTable.decode(state.sessions);
     this.#chain = new Chain(state.chain);
+    this.#content = new ContentSum(state.contentSum, state.keys);
     this.#appliedIndex = state.appliedIndex;
     this.#appliedTerm = state.appliedTerm;
     this.#revision = Math.max(state.revision, firstRevision);
@@ -107,6 +123,8 @@ export class ReplicatedState implements TxnState {
       compactRevision: this.#compactRevision,
       logTimeMs: this.#logTimeMs,
       chain: this.#chain.value,
+      contentSum: this.#content.sum,
+      keys: this.#content.keys,
       cluster: this.#cluster,
       sessions: this.#sessions.encode(),
     };
@@ -152,7 +170,9 @@ export class ReplicatedState implements TxnState {
     });
     this.#store.commit(change);
     this.#revision = change.revision;
-    for (const { key, after } of change.events) {
+    for (const event of change.events) {
+      const { key, after } = event;
+      this.#content.change(event);
       // The checksum of a record covers its key; a delete has none, so its key is mixed itself.
       if (after !== undefined) this.#chain.mix(after.crc32c);
       else this.#mixText(key);
@@ -177,7 +197,7 @@ export class ReplicatedState implements TxnState {
   #end(): void {
     this.#chain.mixNumber(this.#appliedIndex);
     this.#chain.mixNumber(this.#revision);
-    if (this.#appliedIndex % hashEvery === 0) this.#hashes.add(this.hash());
+    if (this.#appliedIndex % this.#hashEvery === 0) this.#hashes.add(this.hash());
   }
 
   #mixText(text: string): void {

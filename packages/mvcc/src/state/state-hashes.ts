@@ -3,10 +3,12 @@ export interface StateHash {
   readonly index: number;
   readonly revision: number;
   readonly chain: number;
+  /** The sum over all live records: sees a record that a member's disk has lost, which the chain alone may not. */
+  readonly content: number;
 }
 
-/** Members compare their hashes at multiples of this index. */
-export const hashEvery = 1_024;
+/** Members compare their hashes at multiples of this index, unless told otherwise. */
+export const defaultHashEvery = 1_024;
 const keptMax = 16;
 
 /** The hashes of the last indexes at which members compare. */

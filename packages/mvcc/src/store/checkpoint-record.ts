@@ -20,15 +20,18 @@ export const initialState: StoreState = {
   compactRevision: 0,
   logTimeMs: 0,
   chain: 0,
+  contentSum: 0,
+  keys: 0,
   cluster: new Uint8Array(0),
   sessions: new Uint8Array(0),
 };
 
 export const initialCheckpoint: CheckpointRecord = { state: initialState, history: emptyManifest };
 
-const formatVersion = 1;
-/** Version, six numbers of the state, next ordinal, and the lengths of cluster, sessions and segments. */
-const headBytes = 4 + 6 * 8 + 8 + 3 * 4;
+const formatVersion = 2;
+/** Behind the version, the numbers of the state and the next ordinal: the lengths of cluster, sessions and segments. */
+const lengthsAt = 4 + 9 * 8;
+const headBytes = lengthsAt + 3 * 4;
 const segmentInfoBytes = 4 * 8;
 const checksumBytes = 4;
 
@@ -50,14 +53,16 @@ export function encodeCheckpoint({ state, history }: CheckpointRecord): Uint8Arr
     state.compactRevision,
     state.logTimeMs,
     state.chain,
+    state.contentSum,
+    state.keys,
     history.nextOrdinal,
   ];
   numbers.forEach((number, position) => {
     view.setFloat64(4 + position * 8, number, true);
   });
-  view.setUint32(60, cluster.length, true);
-  view.setUint32(64, sessions.length, true);
-  view.setUint32(68, history.segments.length, true);
+  view.setUint32(lengthsAt, cluster.length, true);
+  view.setUint32(lengthsAt + 4, sessions.length, true);
+  view.setUint32(lengthsAt + 8, history.segments.length, true);
   bytes.set(cluster, headBytes);
   bytes.set(sessions, headBytes + cluster.length);
   let at = headBytes + cluster.length + sessions.length;
@@ -81,9 +86,9 @@ export function decodeCheckpoint(given: Uint8Array): CheckpointRecord {
     throw damaged('its checksum does not match');
   const version = view.getUint32(0, true);
   if (version !== formatVersion) throw damaged(`it has format ${version}, this build reads ${formatVersion}`);
-  const clusterEnd = headBytes + view.getUint32(60, true);
-  const sessionsEnd = clusterEnd + view.getUint32(64, true);
-  const count = view.getUint32(68, true);
+  const clusterEnd = headBytes + view.getUint32(lengthsAt, true);
+  const sessionsEnd = clusterEnd + view.getUint32(lengthsAt + 4, true);
+  const count = view.getUint32(lengthsAt + 8, true);
   if (sessionsEnd + count * segmentInfoBytes !== end) throw damaged('its lengths disagree');
   const number = (position: number): number => view.getFloat64(4 + position * 8, true);
   const state: StoreState = {
@@ -93,6 +98,8 @@ export function decodeCheckpoint(given: Uint8Array): CheckpointRecord {
     compactRevision: number(3),
     logTimeMs: number(4),
     chain: number(5),
+    contentSum: number(6),
+    keys: number(7),
     cluster: bytes.subarray(headBytes, clusterEnd),
     sessions: bytes.subarray(clusterEnd, sessionsEnd),
   };
@@ -105,7 +112,7 @@ export function decodeCheckpoint(given: Uint8Array): CheckpointRecord {
       bytes: view.getFloat64(at + 24, true),
     });
   }
-  return { state, history: { nextOrdinal: number(6), segments } };
+  return { state, history: { nextOrdinal: number(8), segments } };
 }
 
 function damaged(why: string): Error {

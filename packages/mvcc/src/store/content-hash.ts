@@ -1,3 +1,4 @@
+import { ContentSum } from './content-sum.js';
 import { checkRecord } from './record-codec.js';
 import type { StoreView } from './types.js';
 
@@ -6,9 +7,6 @@ export interface ContentHash {
   readonly hash: string;
   readonly keys: number;
 }
-
-/** The sum is kept below this, so that it stays exact. */
-const modulus = 2 ** 48;
 
 /**
  * The sum of the checksums of all records: equal for equal contents whatever order they are read in, and however they
@@ -19,18 +17,16 @@ const modulus = 2 ** 48;
  * @throws CoterieError ERR_CORRUPT
  */
 export async function contentHash(view: StoreView, pageBytes: number): Promise<ContentHash> {
-  let sum = 0;
-  let keys = 0;
+  const sum = new ContentSum();
   try {
     for await (const page of view.scan({ range: { start: '' }, reverse: false, pageBytes })) {
       for (const { key, record } of page) {
         checkRecord(key, record);
-        sum = (sum + record.crc32c) % modulus;
-        keys++;
+        sum.add(record.crc32c);
       }
     }
   } finally {
     await view.close();
   }
-  return { revision: view.revision, hash: sum.toString(16).padStart(12, '0'), keys };
+  return { revision: view.revision, hash: sum.sum.toString(16).padStart(12, '0'), keys: sum.keys };
 }

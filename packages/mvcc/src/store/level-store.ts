@@ -100,6 +100,10 @@ export class LevelStore implements Store {
     this.#body.durable.advance(index);
   }
 
+  checkpointSoon(): void {
+    this.#body.checkpointSoon();
+  }
+
   get overloaded(): boolean {
     return this.#body.overloaded;
   }

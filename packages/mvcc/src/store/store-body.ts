@@ -126,7 +126,12 @@ export class StoreBody {
     const due =
       active.bytes >= this.#limits.checkpointBytes ||
       active.operations + this.#entries >= this.#limits.checkpointOperations;
-    if (due && this.#running === undefined && !this.#closed && !this.#broken) this.#begin();
+    if (due) this.checkpointSoon();
+  }
+
+  /** @see Store.checkpointSoon */
+  checkpointSoon(): void {
+    if (this.#running === undefined && !this.#closed && !this.#broken) this.#begin();
   }
 
   /**

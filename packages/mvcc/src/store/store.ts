@@ -57,6 +57,10 @@ export interface Store {
   compact(revision: number): void;
   /** The own log is durable up to this index. */
   logDurable(index: number): void;
+  /**
+   * Begins a checkpoint of everything applied, unless one is under way: another member needs a newer one than there is.
+   */
+  checkpointSoon(): void;
   /** True while memtable and frozen memtable are both full: proposals get ERR_OVERLOADED. */
   readonly overloaded: boolean;
 

@@ -51,6 +51,9 @@ export interface StoreState {
   readonly logTimeMs: number;
   /** The chain over all effects so far; equal on every member at equal index. */
   readonly chain: number;
+  /** The order-independent sum over all live records, and their number. See `ContentSum`. */
+  readonly contentSum: number;
+  readonly keys: number;
   /** Opaque to the store: the encoded configuration and members, the encoded sessions. */
   readonly cluster: Uint8Array;
   readonly sessions: Uint8Array;

@@ -20,6 +20,8 @@ const freshState: StoreState = {
   compactRevision: 0,
   logTimeMs: 0,
   chain: 0,
+  contentSum: 0,
+  keys: 0,
   cluster: new Uint8Array(0),
   sessions: new Uint8Array(0),
 };
@@ -124,6 +126,10 @@ export class MemoryStore implements Store {
   compact(revision: number): void {
     this.#compactRevision = revision;
     this.#history = this.#history.filter((change) => change.revision >= revision);
+  }
+
+  checkpointSoon(): void {
+    this.checkpoint();
   }
 
   logDurable(): void {
