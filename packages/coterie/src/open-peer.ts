@@ -1,4 +1,5 @@
 import { CoterieError } from '@coterie/errors';
+import { guardedLogger } from '@coterie/mvcc';
 import { SystemClock, systemRandom, systemTurns, systemWall, type Transport } from '@coterie/raft';
 import { WsTransport } from '@coterie/transport-ws';
 import { diskStorage } from './data-dir/disk-storage.js';
@@ -8,20 +9,6 @@ import { sortLimits } from './engine/peer-limits.js';
 import { checkPeerOptions, type Logger, type PeerOptions } from './options.js';
 import { PeerHandle } from './peer-handle.js';
 import type { Peer } from './peer.js';
-
-/** A logger that throws is the application's fault, and must not become one of ours: what it throws is dropped. */
-function guardedLogger(logger: Logger | undefined): Logger {
-  const guarded =
-    (level: keyof Logger) =>
-    (fields: object, message?: string): void => {
-      try {
-        logger?.[level](fields, message);
-      } catch {
-        // There is nobody left to tell.
-      }
-    };
-  return { debug: guarded('debug'), info: guarded('info'), warn: guarded('warn'), error: guarded('error') };
-}
 
 /**
  * Opens a peer of a cluster in this process.

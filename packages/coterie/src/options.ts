@@ -1,16 +1,11 @@
 import { CoterieError } from '@coterie/errors';
+import type { Logger } from '@coterie/mvcc';
 import type { Clock, Transport } from '@coterie/raft';
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 
-/** Takes what a pino logger takes; the default says nothing. */
-export interface Logger {
-  debug(obj: object, msg?: string): void;
-  info(obj: object, msg?: string): void;
-  warn(obj: object, msg?: string): void;
-  error(obj: object, msg?: string): void;
-}
+export type { Logger };
 
 interface ClusterBase {
   /** The cluster's name: peers of another one are refused. */

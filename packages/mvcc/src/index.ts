@@ -107,6 +107,12 @@ export type {
 export type { BinaryKey, KeyRange } from './store/types.js';
 
 // ---- what a replicated peer is assembled from
+export { DataDir } from './data-dir/data-dir.js';
+export { diskPorts, memoryPorts, type DataDirPorts } from './data-dir/data-dir-ports.js';
+export type { DataDirLock } from './data-dir/directory-lock.js';
+export { guardedLogger, type Logger } from './kv/logger.js';
+export { defaultHistoryLimits, type HistoryLimits } from './upkeep/history-keeper.js';
+export { Upkeep, type UpkeepHost } from './upkeep/upkeep.js';
 export { encodeEndSession } from './command/encode.js';
 export { crc32c } from './files/crc32c.js';
 export type { BackgroundFiles } from './files/background-files.js';

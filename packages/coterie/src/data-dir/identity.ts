@@ -1,5 +1,4 @@
 import { CoterieError } from '@coterie/errors';
-import { crc32c } from '@coterie/mvcc';
 
 /** A founder of a cluster, bound to one incarnation of its data directory. */
 export interface Founder {
@@ -32,24 +31,14 @@ export interface Identity {
   readonly log?: number;
 }
 
-/** One line of JSON and one line with its CRC-32C, so that a torn or flipped file is told from an empty directory. */
-export function encodeIdentity(identity: Identity): Uint8Array {
-  const json = JSON.stringify(identity);
-  const body = Buffer.from(json, 'utf8');
-  return Buffer.from(`${json}\n${crc32c(body).toString(16).padStart(8, '0')}\n`, 'utf8');
-}
-
-/** @throws CoterieError ERR_CORRUPT */
-export function decodeIdentity(bytes: Uint8Array): Identity {
-  const [json = '', sum = ''] = Buffer.from(bytes).toString('utf8').split('\n');
-  if (crc32c(Buffer.from(json, 'utf8')).toString(16).padStart(8, '0') !== sum) {
-    throw new CoterieError('ERR_CORRUPT', { message: 'the identity file of the data directory fails its checksum' });
-  }
-  const identity = JSON.parse(json) as Identity;
-  if (identity.format !== 1 || typeof identity.name !== 'string' || typeof identity.incarnation !== 'string') {
-    throw new CoterieError('ERR_CORRUPT', {
-      message: `the identity file has the unknown format ${String(identity.format)}`,
+/** @throws CoterieError ERR_DATA_DIR_MISMATCH for the directory of a store without a cluster; ERR_CORRUPT */
+export function parseIdentity(found: Readonly<Record<string, unknown>>, dir: string): Identity {
+  if (typeof found['store'] === 'string') {
+    throw new CoterieError('ERR_DATA_DIR_MISMATCH', {
+      message: `${dir} is of a store that was opened with openStore(), not of a peer`,
     });
   }
-  return identity;
+  if (typeof found['name'] === 'string' && typeof found['incarnation'] === 'string')
+    return found as unknown as Identity;
+  throw new CoterieError('ERR_CORRUPT', { message: `the identity file in ${dir} names no member` });
 }

@@ -1,8 +1,7 @@
-import type { MvccLimits } from '@coterie/mvcc';
+import type { HistoryLimits, MvccLimits } from '@coterie/mvcc';
 import type { CoreConfig, NodeOptions, Observer, Transport } from '@coterie/raft';
 import type { PeerStorage } from '../data-dir/storage.js';
 import type { Logger } from '../options.js';
-import type { HistoryLimits } from './history-keeper.js';
 import type { SystemPorts } from './replica.js';
 
 /** Everything a `PeerEngine` stands on. */

@@ -1,5 +1,6 @@
 import { CoterieError, toPlainError } from '@coterie/errors';
 import {
+  Upkeep,
   type CallControl,
   type EngineStream,
   type GetRequest,
@@ -25,7 +26,6 @@ import { noTransport } from '../membership/no-transport.js';
 import { Deadlines } from './deadlines.js';
 import { deferredStream } from './deferred-stream.js';
 import type { Engine, MemberInfo, PeerDiagnostics, PeerState, PeerStatus, StopReason } from './engine.js';
-import { LeaderDuties } from './leader-duties.js';
 import type { PeerEngineParts } from './peer-engine-parts.js';
 import { asCoterieError, noLeaderError, removedError } from './peer-errors.js';
 import { ReadGate, type Freshness } from './read-gate.js';
@@ -37,7 +37,7 @@ import { handOver, memberNamed, tryHandOver } from './hand-over.js';
 
 /** How often enrolment asks round, and a leader looks after sessions and history. */
 const enrolMs = 200;
-const dutiesMs = 1000;
+const upkeepMs = 1000;
 
 /**
  * The engine of one peer: first its enrolment, then its replica; and the calls of the boundary on top of it.
@@ -217,10 +217,10 @@ export class PeerEngine implements Engine {
       removed: () => this.#stop('removed', removedError()),
       problem: (error) => this.#meet(error),
     });
-    const duties = new LeaderDuties(replica, this.#parts.history, this.#parts.logger);
+    const upkeep = new Upkeep(replica, this.#parts.history, this.#parts.logger);
     this.#timers.push(
       ports.clock.setInterval(() => this.#guard(() => this.#onHeartbeat()), options.heartbeatMs),
-      ports.clock.setInterval(() => this.#guard(() => duties.perform()), dutiesMs),
+      ports.clock.setInterval(() => this.#guard(() => upkeep.perform()), upkeepMs),
     );
     this.#callers.admit(replica);
     this.#publish();

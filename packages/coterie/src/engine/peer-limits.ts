@@ -1,7 +1,12 @@
 import { CoterieError } from '@coterie/errors';
-import { defaultKvLimits, resolveKvLimits, type KvLimits } from '@coterie/mvcc';
+import {
+  defaultHistoryLimits,
+  defaultKvLimits,
+  resolveKvLimits,
+  type HistoryLimits,
+  type KvLimits,
+} from '@coterie/mvcc';
 import { completeNodeOptions, type NodeOptions } from '@coterie/raft';
-import { defaultHistoryLimits, type HistoryLimits } from './history-keeper.js';
 
 /** All limits of one peer, complete. */
 export interface PeerLimits {

@@ -1,5 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import { MvccStateMachine, Proposer, type MvccLimits, type Store } from '@coterie/mvcc';
+import { MvccStateMachine, Proposer, type MvccLimits, type Store, type UpkeepHost } from '@coterie/mvcc';
 import {
   foundingBatch,
   RaftNode,
@@ -9,6 +9,7 @@ import {
   type NodeOptions,
   type Observer,
   type Random,
+  type SubmitResult,
   type Transport,
   type TurnScheduler,
   type WallClock,
@@ -44,7 +45,7 @@ export interface ReplicaParts {
  * One member's copy of the state and what keeps it: log, store, state machine, raft node, and the session of this
  * process's writes.
  */
-export class Replica {
+export class Replica implements UpkeepHost {
   readonly identity: Identity;
   readonly log: MemberLog;
   readonly machine: MvccStateMachine;
@@ -130,6 +131,14 @@ export class Replica {
     const log = storage.openLog(identity);
     log.load();
     await log.close();
+  }
+
+  logTimeMs(): number | undefined {
+    return this.node.logTimeMs();
+  }
+
+  submit(commands: readonly Uint8Array[]): SubmitResult {
+    return this.node.submit(commands);
   }
 
   /** Stops at once, without any of the work of an orderly close. Safe to call twice. */

@@ -1,10 +1,10 @@
 import { CoterieError, InvariantError } from '@coterie/errors';
-import { InlineWalRunner, type Store, type WalRunner } from '@coterie/mvcc';
+import { InlineWalRunner, type DataDirPorts, type Store, type WalRunner } from '@coterie/mvcc';
 import { ModelOrderedStores, SimDisk, SimulatedStop } from '@coterie/mvcc/testing';
 
 import type { ProcessTime, SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import type { Identity } from '../data-dir/identity.js';
-import { PortStorage, type StoragePorts } from '../data-dir/port-storage.js';
+import { PortStorage } from '../data-dir/port-storage.js';
 import type { MemberLog, PeerStorage } from '../data-dir/storage.js';
 import { DiskPace } from './disk-pace.js';
 import { diskPoint, Sabotage } from './sabotage.js';
@@ -241,7 +241,7 @@ class WatchedStorage extends PortStorage {
   readonly #machine: SimMachine;
   readonly #process: Process;
 
-  constructor(ports: StoragePorts, machine: SimMachine, process: Process) {
+  constructor(ports: DataDirPorts, machine: SimMachine, process: Process) {
     super(ports);
     this.#machine = machine;
     this.#process = process;

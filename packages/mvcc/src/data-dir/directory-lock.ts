@@ -1,7 +1,7 @@
 import { CoterieError } from '@coterie/errors';
-import { classicOrderedStores } from '@coterie/mvcc';
 import fs from 'node:fs';
 import path from 'node:path';
+import { classicOrderedStores } from '../store/classic-ordered-store.js';
 
 /** Held while a process uses a data directory. */
 export interface DataDirLock {

@@ -1,0 +1,50 @@
+import type { SubmitResult } from '@coterie/raft';
+import { encodeEndSession } from '../command/encode.js';
+import type { Logger } from '../kv/logger.js';
+import type { MvccStateMachine } from '../machine.js';
+import type { Proposer } from '../session/proposer.js';
+import { HistoryKeeper, type HistoryLimits } from './history-keeper.js';
+
+/** What the upkeep looks at and proposes through: a member of a cluster, or the store of one process. */
+export interface UpkeepHost {
+  readonly machine: MvccStateMachine;
+  readonly proposer: Proposer;
+  /** The log time that the next entry would be stamped with; undefined where this process may not stamp. */
+  logTimeMs(): number | undefined;
+  submit(commands: readonly Uint8Array[]): SubmitResult;
+}
+
+/**
+ * What whoever stamps the log does for the state: it ends sessions without contact and lets old history go. Both are
+ * only proposed; apply decides from the replicated state.
+ */
+export class Upkeep {
+  readonly #host: UpkeepHost;
+  readonly #history: HistoryKeeper;
+  readonly #logger: Logger;
+
+  constructor(host: UpkeepHost, history: HistoryLimits, logger: Logger) {
+    this.#host = host;
+    this.#history = new HistoryKeeper(history);
+    this.#logger = logger;
+  }
+
+  /** Called about once a second; does nothing where this process does not stamp. */
+  perform(): void {
+    const { machine, proposer } = this.#host;
+    const logTimeMs = this.#host.logTimeMs();
+    if (logTimeMs === undefined) {
+      // What was sampled under another leader's clock says nothing about ours.
+      this.#history.reset();
+      return;
+    }
+    const expired = machine.expiredSessions(logTimeMs);
+    if (expired.length > 0) this.#host.submit(expired.map((session) => encodeEndSession(session)));
+    const compactTo = this.#history.sample(logTimeMs, machine.revision, machine.compactRevision);
+    if (compactTo === undefined) return;
+    // Somebody may have compacted further meanwhile; the next sample sees it.
+    proposer.write({ kind: 'compact', revision: compactTo }, {}).catch((error: unknown) => {
+      this.#logger.debug({ error: String(error) }, 'automatic compaction');
+    });
+  }
+}
