@@ -402,10 +402,10 @@ const sessions = [
   },
   {
     name: 'watch-loses-one',
-    file: mvcc('watch/watch'),
-    find: '    if (this.#live) this.#fallBehind(revision + 1);\n',
-    replace: '    if (this.#live) this.#fallBehind(revision + 2);\n',
-    why: 'catching up after a snapshot begins one revision too late',
+    file: mvcc('watch/watch-hub'),
+    find: 'const from = this.#offered + 1;',
+    replace: 'const from = this.#offered + 2;',
+    why: 'what a snapshot skipped is offered from one revision too late on',
     world: lagging,
   },
 ];

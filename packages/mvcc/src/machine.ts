@@ -187,7 +187,9 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
   }
 
   async #close(): Promise<void> {
-    this.#hub.close();
+    await new Promise<void>((done) => {
+      this.#hub.close(done);
+    });
     this.#reads.close();
     this.#waiters.close();
     await this.#store.close();

@@ -144,6 +144,10 @@ export class LevelStore implements Store {
     }
   }
 
+  get recentFrom(): number {
+    return this.#body.recent.firstRevision;
+  }
+
   changes(
     from: number,
     maxBytes: number,

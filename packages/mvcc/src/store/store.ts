@@ -77,6 +77,8 @@ export interface Store {
    * @throws CoterieError ERR_COMPACTED
    */
   viewAt(revision: number): Promise<StoreView>;
+  /** Changes from this revision on are in memory, so that `changes` needs no file for them. */
+  readonly recentFrom: number;
   /**
    * Changes of consecutive revisions from `from` on, about `maxBytes` of them and at least one revision if there is
    * one. `next` is where to go on. Calls back at once where memory holds them, later where files do.

@@ -1,6 +1,5 @@
-import { inRange } from '../command/key-range.js';
 import type { RawBatch, RawEvent, WatchRequest } from '../engine/engine.js';
-import type { BinaryKey, KeyEvent, KeyRange, KeyRecord, RevisionEvents } from '../store/types.js';
+import type { BinaryKey, KeyEvent, KeyRange, KeyRecord } from '../store/types.js';
 import { rawEntry } from '../txn/record.js';
 
 /** What an event or a batch costs a watch besides keys and values. */
@@ -15,24 +14,6 @@ export function watchEvent({ key, after, before }: KeyEvent, revision: number, w
   const prev = withPrev && before !== undefined ? { prev: rawEntry(key, before) } : undefined;
   if (after !== undefined) return { type: 'put', entry: rawEntry(key, after), ...prev };
   return { type: 'delete', key, modRevision: revision, ...prev, reason: 'deleted' };
-}
-
-/**
- * The events of one revision that a request asks for; undefined when there are none: then the watch hears nothing of
- * it.
- */
-export function changeBatch(change: RevisionEvents, request: WatchRequest): RawBatch | undefined {
-  const events: RawEvent[] = [];
-  for (const event of change.events) {
-    if (!passes(event, request.only) || !inAnyRange(event.key, request.ranges)) continue;
-    events.push(watchEvent(event, change.revision, request.prev));
-  }
-  return events.length === 0 ? undefined : { kind: 'change', revision: change.revision, events };
-}
-
-function inAnyRange(key: BinaryKey, ranges: readonly KeyRange[]): boolean {
-  for (const range of ranges) if (inRange(key, range)) return true;
-  return false;
 }
 
 /** What a batch holds of a watch's bytes. */

@@ -1,61 +1,87 @@
 import { CoterieError } from '@coterie/errors';
 import type { TurnScheduler } from '@coterie/raft';
-import type { EngineStream, RawBatch, RawEvent, WatchRequest } from '../engine/engine.js';
+import type { EngineStream, RawBatch, WatchRequest } from '../engine/engine.js';
 import type { MvccLimits } from '../limits.js';
 import type { Store } from '../store/store.js';
-import type { KeyEvent, RevisionEvents } from '../store/types.js';
+import type { RevisionEvents } from '../store/types.js';
+import { CatchUp } from './catch-up.js';
+import { fanOut } from './fan-out.js';
 import { InitialState } from './initial-state.js';
+import { SlicedWork, type Steps } from './sliced-work.js';
 import { Watch, type WatchSource } from './watch.js';
-import { passes, watchEvent } from './watch-events.js';
 import { WatcherIndex } from './watcher-index.js';
 
 export interface WatchHubOptions {
-  readonly store: Pick<Store, 'changes' | 'view'>;
+  readonly store: Pick<Store, 'changes' | 'recentFrom' | 'view'>;
   readonly scheduler: TurnScheduler;
   readonly limits: MvccLimits;
   readonly revision: number;
   readonly compactRevision: number;
 }
 
+/** What one read of earlier changes asks for: what all who are behind hold in common while they take it. */
+const chunkBytes = 256 * 1024;
+
 /**
  * All watches of this process.
  *
- * Live watches get each revision at apply, found by key; those behind read from the store at their own pace, so that a
- * slow or late one costs the others nothing.
+ * Live watches are offered each revision when it is applied, found by key; those behind read from the store, so that a
+ * slow or late one costs the others nothing. Where very many watch the same, offering takes several slices, and what is
+ * applied meanwhile waits in the store: the hub remembers only up to where it has come.
  */
 export class WatchHub implements WatchSource {
-  readonly #store: Pick<Store, 'changes' | 'view'>;
-  readonly #scheduler: TurnScheduler;
+  readonly #store: WatchHubOptions['store'];
   readonly #limits: MvccLimits;
+  readonly #work: SlicedWork;
+  readonly #chunkBytes: number;
+  readonly #catchUp: CatchUp<Watch>;
   readonly #watches = new Set<Watch>();
-  readonly #index = new WatcherIndex<Watch>();
-  readonly #removals = new Map<Watch, () => void>();
+  readonly #live = new WatcherIndex<Watch>();
   /** Watches with progress, told again when `#progressAt` is reached. */
   readonly #progress = new Set<Watch>();
+  /** Offered something since their consumers were last woken. */
+  #touched = new Set<Watch>();
   #progressAt: number;
   #revision: number;
   #compactRevision: number;
+  /** All live watches have been offered everything up to here. */
+  #offered: number;
+  #offering: number;
+  #stage: 'idle' | 'offering' | 'reading' = 'idle';
+  /** The read of the store that offering waits for. */
+  #read: object | undefined;
   #closed = false;
 
   constructor(options: WatchHubOptions) {
-    this.#store = options.store;
-    this.#scheduler = options.scheduler;
-    this.#limits = options.limits;
-    this.#revision = options.revision;
+    const { store, scheduler, limits, revision } = options;
+    this.#store = store;
+    this.#limits = limits;
+    this.#revision = revision;
+    this.#offered = revision;
+    this.#offering = revision;
     this.#compactRevision = options.compactRevision;
-    this.#progressAt = options.revision + options.limits.progressRevisions;
+    this.#progressAt = revision + limits.progressRevisions;
+    this.#chunkBytes = Math.min(chunkBytes, limits.watchBytes);
+    this.#work = new SlicedWork(scheduler, () => this.#wake());
+    this.#catchUp = new CatchUp({
+      store,
+      scheduler,
+      work: this.#work,
+      chunkBytes: this.#chunkBytes,
+      compactRevision: () => this.#compactRevision,
+    });
   }
 
-  get revision(): number {
-    return this.#revision;
-  }
-
-  get compactRevision(): number {
-    return this.#compactRevision;
+  get offering(): number {
+    return this.#offering;
   }
 
   get watchBytes(): number {
     return this.#limits.watchBytes;
+  }
+
+  get progressRevisions(): number {
+    return this.#limits.progressRevisions;
   }
 
   /** Open watches. */
@@ -79,87 +105,150 @@ export class WatchHub implements WatchSource {
     return watch;
   }
 
-  /** Offers the revisions of one applied entry, in order; consumers are woken once, after all of them. */
+  /** The revisions of one applied entry, in order. */
   publish(changes: readonly RevisionEvents[]): void {
-    const touched = new Set<Watch>();
-    for (const change of changes) {
-      this.#revision = change.revision;
-      if (this.#removals.size > 0) this.#publishOne(change, touched);
-    }
-    for (const watch of touched) watch.flush();
-    if (this.#revision < this.#progressAt) return;
-    this.#progressAt = this.#revision + this.#limits.progressRevisions;
-    for (const watch of this.#progress) watch.progress(this.#revision);
+    const last = changes.at(-1);
+    if (last === undefined) return;
+    this.#revision = last.revision;
+    // Otherwise whoever offers comes to them, from the store.
+    if (this.#stage === 'idle') this.#offerChanges(changes);
   }
 
   compacted(revision: number): void {
     this.#compactRevision = revision;
   }
 
-  /** A snapshot replaced the state. */
+  /** A snapshot replaced the state: what it skipped is offered from its history. */
   rebind(revision: number, compactRevision: number): void {
-    const before = this.#revision;
     this.#revision = revision;
     this.#compactRevision = compactRevision;
-    this.#progressAt = revision + this.#limits.progressRevisions;
-    for (const watch of [...this.#watches]) watch.rebind(before);
+    this.#catchUp.reset();
+    // What the store that was replaced still owes may never come; what comes of it all the same is not heard.
+    this.#read = undefined;
+    if (this.#stage !== 'offering') this.#goOn();
   }
 
-  /** Ends all watches normally; idempotent. */
-  close(): void {
+  /** Takes no more watches and ends all normally, in slices; calls back when it is done. */
+  close(done: () => void): void {
     this.#closed = true;
-    for (const watch of [...this.#watches]) watch.close();
+    this.#work.add(this.#closeAll(done));
+  }
+
+  *#closeAll(done: () => void): Steps {
+    for (const watch of this.#watches) {
+      watch.close();
+      yield 1;
+    }
+    done();
   }
 
   // ------------------------------------------------------------------------------------------------ what watches need
 
-  changes(
-    from: number,
-    maxBytes: number,
-    done: (error: Error | undefined, changes: readonly RevisionEvents[], next: number) => void,
-  ): void {
-    this.#store.changes(from, maxBytes, done);
-  }
-
-  defer(fn: () => void): void {
-    this.#scheduler.defer(fn);
+  wantChanges(watch: Watch): void {
+    this.#catchUp.want(watch);
   }
 
   goLive(watch: Watch): void {
-    this.#removals.set(watch, this.#index.add(watch.request.ranges, watch));
+    this.#catchUp.leave(watch);
+    this.#live.add(watch.request.ranges, watch);
   }
 
   goBehind(watch: Watch): void {
-    this.#removals.get(watch)?.();
-    this.#removals.delete(watch);
+    this.#live.delete(watch.request.ranges, watch);
   }
 
   closed(watch: Watch): void {
+    this.#catchUp.leave(watch);
     this.#watches.delete(watch);
     this.#progress.delete(watch);
   }
 
-  // -------------------------------------------------------------------------------------------------------- publishing
+  // ---------------------------------------------------------------------------------------------------------- offering
 
-  /** The batches of one revision: each event is built once, however many watches it goes to. */
-  #publishOne(change: RevisionEvents, touched: Set<Watch>): void {
-    const batches = new Map<Watch, RawEvent[]>();
-    for (const event of change.events) {
-      const made = new SharedEvent(event, change.revision);
-      this.#index.find(event.key, (watch) => {
-        const { only, prev } = watch.request;
-        if (!passes(event, only)) return;
-        const raw = made.raw(prev);
-        const events = batches.get(watch);
-        if (events === undefined) batches.set(watch, [raw]);
-        // Overlapping ranges of one watch find it twice.
-        else if (events[events.length - 1] !== raw) events.push(raw);
-      });
+  #offerChanges(changes: readonly RevisionEvents[]): void {
+    this.#stage = 'offering';
+    this.#work.add(this.#offerAll(changes));
+  }
+
+  *#offerAll(changes: readonly RevisionEvents[]): Steps {
+    for (const change of changes) {
+      const { revision } = change;
+      this.#offering = revision;
+      if (this.#live.size > 0) {
+        yield* fanOut(
+          change,
+          this.#live,
+          (watch) => watch.wants(revision),
+          (watch, sized) => {
+            watch.offer(sized);
+            this.#touched.add(watch);
+          },
+        );
+      }
+      this.#offered = revision;
     }
-    for (const [watch, events] of batches) {
-      watch.offer({ kind: 'change', revision: change.revision, events });
-      touched.add(watch);
+    if (this.#offered >= this.#progressAt) yield* this.#tellProgress();
+    this.#goOn();
+  }
+
+  *#tellProgress(): Steps {
+    const revision = this.#offered;
+    this.#progressAt = revision + this.#limits.progressRevisions;
+    for (const watch of this.#progress) {
+      watch.progress(revision);
+      yield 1;
     }
+  }
+
+  /** What was applied while others were offered, or came in a snapshot, is read from the store. */
+  #goOn(): void {
+    const revision = this.#revision;
+    const from = this.#offered + 1;
+    if (from > revision || this.#live.size === 0) {
+      this.#offered = revision;
+      this.#offering = revision;
+      this.#stage = 'idle';
+    } else if (from < this.#compactRevision) {
+      const compactRevision = this.#compactRevision;
+      const message = `revision ${from} is compacted; the oldest is ${compactRevision}`;
+      this.#endLive(compactRevision - 1, () => new CoterieError('ERR_COMPACTED', { message, compactRevision }));
+    } else this.#readFrom(from, revision);
+  }
+
+  #readFrom(from: number, revision: number): void {
+    const read = {};
+    this.#stage = 'reading';
+    this.#read = read;
+    this.#store.changes(from, this.#chunkBytes, (error, changes) => {
+      if (this.#read !== read) return;
+      this.#read = undefined;
+      if (error === undefined) this.#offerChanges(changes);
+      else this.#endLive(revision, () => error);
+    });
+  }
+
+  /** Ends the live watches that were to be offered what cannot be read. */
+  #endLive(through: number, error: () => unknown): void {
+    this.#stage = 'offering';
+    // At once: no other goes live below it meanwhile.
+    this.#offering = through;
+    this.#work.add(this.#failLive(through, error));
+  }
+
+  *#failLive(through: number, error: () => unknown): Steps {
+    for (const watch of this.#watches) {
+      if (watch.wants(through)) watch.fail(error());
+      yield 1;
+    }
+    this.#offered = through;
+    this.#goOn();
+  }
+
+  #wake(): void {
+    if (this.#touched.size === 0) return;
+    const touched = this.#touched;
+    this.#touched = new Set();
+    for (const watch of touched) watch.flush();
   }
 
   #check(request: WatchRequest): void {
@@ -180,24 +269,6 @@ export class WatchHub implements WatchSource {
     if (this.#watches.size >= this.#limits.watches) {
       throw new CoterieError('ERR_OVERLOADED', { message: `${this.#limits.watches} watches are open already` });
     }
-  }
-}
-
-/** An event in the two forms in which watches may want it, each made once. */
-class SharedEvent {
-  readonly #event: KeyEvent;
-  readonly #revision: number;
-  #plain: RawEvent | undefined;
-  #withPrev: RawEvent | undefined;
-
-  constructor(event: KeyEvent, revision: number) {
-    this.#event = event;
-    this.#revision = revision;
-  }
-
-  raw(prev: boolean): RawEvent {
-    if (prev) return (this.#withPrev ??= watchEvent(this.#event, this.#revision, true));
-    return (this.#plain ??= watchEvent(this.#event, this.#revision, false));
   }
 }
 

@@ -1,51 +1,45 @@
 import { CoterieError } from '@coterie/errors';
 import type { EngineStream, RawBatch, WatchRequest } from '../engine/engine.js';
-import type { RevisionEvents } from '../store/types.js';
+import type { LateWatch } from './catch-up.js';
+import type { SizedBatch } from './fan-out.js';
 import { type InitialState } from './initial-state.js';
-import { batchBytes, changeBatch } from './watch-events.js';
+import { batchBytes } from './watch-events.js';
 
 /** What a watch needs of its hub. */
 export interface WatchSource {
-  /** The last revision that was published. */
-  readonly revision: number;
-  readonly compactRevision: number;
+  /** The last revision that live watches have been offered, or are being offered. */
+  readonly offering: number;
   /** Bytes that a watch holds for a slow reader. */
   readonly watchBytes: number;
-  changes(
-    from: number,
-    maxBytes: number,
-    done: (error: Error | undefined, changes: readonly RevisionEvents[], next: number) => void,
-  ): void;
-  /** Runs later, after everything that waits on the event loop. */
-  defer(fn: () => void): void;
+  /** Revisions without an event after which a watch with `progress` is told where it stands. */
+  readonly progressRevisions: number;
   /** From now on `offer` is called for what matches. */
   goLive(watch: Watch): void;
   /** `offer` is not called any more. */
   goBehind(watch: Watch): void;
+  /** It is behind and its consumer waits: `take` is called for what it missed, then `arrived`, or `fail`. */
+  wantChanges(watch: Watch): void;
   closed(watch: Watch): void;
 }
-
-/** What one read of earlier changes asks for: small enough that going through it does not hold up the event loop. */
-const catchUpBytes = 256 * 1024;
 
 /**
  * One watch: batches wait in it until its consumer pulls them.
  *
- * It is either live (the hub offers it each batch at apply) or behind (it reads earlier changes from the store, one
- * chunk whenever the consumer has taken everything). It falls behind when it starts at an earlier revision, when its
- * consumer is slower than the writes and `watchBytes` are waiting, and when a snapshot has replaced the state. `#next`
- * is the first revision not yet looked at: it only grows, and whatever comes from either side below it is passed over,
- * so that nothing is repeated, reordered or left out.
+ * It is either live (the hub offers it what is applied) or behind (it is given earlier changes from the store, a chunk
+ * whenever the consumer has taken everything). It falls behind when it starts at an earlier revision, and when its
+ * consumer is slower than the writes and `watchBytes` are waiting. `#next` is the first revision not yet looked at: it
+ * only grows, and whatever comes from either side below it is passed over, so that nothing is repeated, reordered or
+ * left out.
  */
-export class Watch implements EngineStream<RawBatch> {
+export class Watch implements EngineStream<RawBatch>, LateWatch {
   readonly request: WatchRequest;
   readonly #source: WatchSource;
-  #queue: RawBatch[] = [];
+  #queue: RawBatch[] | undefined;
   #bytes = 0;
   #next: number;
   #live = false;
-  /** The chunk of the store, or the page of the initial state, that is on its way. */
-  #loading: object | undefined;
+  /** A chunk of the store, or a page of the initial state, is on its way. */
+  #loading = false;
   #initial: InitialState | undefined;
   /** Up to where the consumer knows that it has seen everything. */
   #told: number;
@@ -62,7 +56,11 @@ export class Watch implements EngineStream<RawBatch> {
     this.#told = next - 1;
     this.#initial = initial;
     this.#push({ kind: 'opened', revision: next - 1, events: [] });
-    if (initial === undefined && next > source.revision) this.#goLive();
+    if (initial === undefined && next > source.offering) this.#goLive();
+  }
+
+  get position(): number {
+    return this.#next;
   }
 
   next(): Promise<readonly RawBatch[] | undefined> {
@@ -83,32 +81,32 @@ export class Watch implements EngineStream<RawBatch> {
 
   close(): void {
     if (this.#ended !== undefined) return;
-    this.#queue = [];
+    this.#queue = undefined;
     this.#end(undefined);
   }
 
   // ------------------------------------------------------------------------------------------------ what the hub tells
 
-  /** A batch of a revision, at apply. The consumer is woken by `flush`, after the whole entry. */
-  offer(batch: RawBatch): void {
-    if (!this.#live || batch.revision < this.#next) return;
-    const bytes = batchBytes(batch);
-    if (this.#queue.length > 0 && this.#bytes + bytes > this.#source.watchBytes) {
+  /** A batch of a revision that was applied. The consumer is woken by `flush`. */
+  offer({ batch, bytes }: SizedBatch): void {
+    if (!this.wants(batch.revision)) return;
+    if (this.#queue !== undefined && this.#bytes + bytes > this.#source.watchBytes) {
       this.#overflow(batch.revision);
       return;
     }
-    this.#next = batch.revision + 1;
-    this.#told = batch.revision;
-    this.#queue.push(batch);
-    this.#bytes += bytes;
+    this.#add(batch, bytes);
+  }
+
+  /** Whether it is live and has not looked at this revision yet. */
+  wants(revision: number): boolean {
+    return this.#live && this.#next <= revision;
   }
 
   /** Everything up to this revision has been offered: a bookmark for a consumer that has heard nothing for long. */
   progress(revision: number): void {
-    if (!this.#live || this.#queue.length > 0 || revision <= this.#told) return;
+    if (!this.#live || this.#queue !== undefined || revision <= this.#told) return;
     this.#next = Math.max(this.#next, revision + 1);
-    this.#told = revision;
-    this.#push({ kind: 'progress', revision, events: [] });
+    this.#bookmark(revision);
     this.flush();
   }
 
@@ -116,9 +114,9 @@ export class Watch implements EngineStream<RawBatch> {
   flush(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
-    if (this.#queue.length > 0) {
+    if (this.#queue !== undefined) {
       const batches = this.#queue;
-      this.#queue = [];
+      this.#queue = undefined;
       this.#bytes = 0;
       this.#waiting = undefined;
       waiting.resolve(batches);
@@ -129,19 +127,30 @@ export class Watch implements EngineStream<RawBatch> {
     }
   }
 
-  /**
-   * A snapshot replaced the state: what it skipped is read from its history.
-   *
-   * @param revision where the state stood before
-   */
-  rebind(revision: number): void {
-    if (this.#live) this.#fallBehind(revision + 1);
-    // What the store that was replaced still owes may never come; what comes of it all the same is not heard.
-    if (this.#initial === undefined) this.#loading = undefined;
-    if (this.#waiting !== undefined) this.#load();
+  // ------------------------------------------------------------------------------------------------------- catching up
+
+  take({ batch, bytes }: SizedBatch): void {
+    this.#add(batch, bytes);
   }
 
-  // ------------------------------------------------------------------------------------------------------- catching up
+  arrived(next: number): void {
+    this.#loading = false;
+    if (this.#ended !== undefined) return;
+    this.#next = Math.max(this.#next, next);
+    // Chunks without an event for it may be many: one that starts again goes on behind them.
+    const { request } = this;
+    const quiet = this.#next - 1 - this.#told;
+    if (request.progress && this.#queue === undefined && quiet >= this.#source.progressRevisions) {
+      this.#bookmark(this.#next - 1);
+    }
+    this.#caughtUp();
+  }
+
+  /** What it missed, or what it was to be offered next, cannot be read. What waits is handed out before. */
+  fail(error: unknown): void {
+    this.#loading = false;
+    this.#end(error);
+  }
 
   #overflow(revision: number): void {
     if (this.request.overflow === 'resume') {
@@ -153,61 +162,32 @@ export class Watch implements EngineStream<RawBatch> {
   }
 
   #load(): void {
-    if (this.#loading !== undefined || this.#live || this.#ended !== undefined) return;
+    if (this.#loading || this.#live || this.#ended !== undefined) return;
+    this.#loading = true;
     if (this.#initial !== undefined) this.#loadInitial(this.#initial);
-    else this.#loadChanges();
+    else this.#source.wantChanges(this);
   }
 
   #loadInitial(initial: InitialState): void {
-    this.#loading = initial;
     initial.page(this.request).then(
       (batch) => {
-        this.#loading = undefined;
+        this.#loading = false;
         if (this.#ended !== undefined) return;
         if (batch.kind === 'synced') this.#initial = undefined;
         this.#push(batch);
         this.#caughtUp();
       },
       (error: unknown) => {
-        this.#loading = undefined;
-        this.#end(error);
+        this.fail(error);
       },
     );
   }
 
-  #loadChanges(): void {
-    const { compactRevision } = this.#source;
-    // Reads at the compact revision are still possible: etcd's bound.
-    if (this.#next < compactRevision) {
-      const message = `revision ${this.#next} is compacted; the oldest is ${compactRevision}`;
-      this.#end(new CoterieError('ERR_COMPACTED', { message, compactRevision }));
-      return;
-    }
-    const loading = {};
-    this.#loading = loading;
-    this.#source.changes(this.#next, Math.min(catchUpBytes, this.#source.watchBytes), (error, changes, next) => {
-      if (this.#loading !== loading || this.#ended !== undefined) return;
-      this.#loading = undefined;
-      if (error !== undefined) {
-        this.#end(error);
-        return;
-      }
-      for (const change of changes) {
-        const batch = changeBatch(change, this.request);
-        if (batch !== undefined) this.#push(batch);
-        this.#next = change.revision + 1;
-      }
-      this.#next = Math.max(this.#next, next);
-      this.#caughtUp();
-    });
-  }
-
   /** After a load: live when nothing is left, else on with the next chunk if the consumer still waits. */
   #caughtUp(): void {
-    if (this.#initial === undefined && this.#next > this.#source.revision) this.#goLive();
+    if (this.#initial === undefined && this.#next > this.#source.offering) this.#goLive();
     this.flush();
-    // Chunks without an event for this watch may be many: each leaves the event loop to others.
-    if (this.#waiting !== undefined && !this.#live) this.#source.defer(() => this.#load());
+    if (this.#waiting !== undefined) this.#load();
   }
 
   #goLive(): void {
@@ -222,10 +202,24 @@ export class Watch implements EngineStream<RawBatch> {
     this.#source.goBehind(this);
   }
 
+  #bookmark(revision: number): void {
+    this.#told = revision;
+    this.#push({ kind: 'progress', revision, events: [] });
+  }
+
+  #add(batch: RawBatch, bytes: number): void {
+    this.#next = batch.revision + 1;
+    this.#told = batch.revision;
+    this.#bytes += bytes;
+    if (this.#queue === undefined) this.#queue = [batch];
+    else this.#queue.push(batch);
+  }
+
+  /** What is no change: it waits alone. */
   #push(batch: RawBatch): void {
-    this.#queue.push(batch);
     this.#bytes += batchBytes(batch);
-    if (batch.kind === 'change') this.#told = batch.revision;
+    if (this.#queue === undefined) this.#queue = [batch];
+    else this.#queue.push(batch);
   }
 
   /** @param error undefined: a normal end. What waits is handed out before it. */

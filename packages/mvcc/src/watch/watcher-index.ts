@@ -1,84 +1,81 @@
-import { inRange, onlyKey } from '../command/key-range.js';
+import { onlyKey } from '../command/key-range.js';
 import type { BinaryKey, KeyRange } from '../store/types.js';
+import { RangeTree } from './range-tree.js';
 
-interface RangeEntry<W> {
-  readonly range: KeyRange;
-  readonly watcher: W;
+/**
+ * Those who watch the same key, or the same range. One alone, which is the rule among very many, has no set around it.
+ */
+export class WatchPlace<W> {
+  #one: W | undefined;
+  #many: Set<W> | undefined;
+
+  constructor(watcher: W) {
+    this.#one = watcher;
+  }
+
+  /** Goes on over what is added and removed meanwhile. */
+  get watchers(): Iterable<W> {
+    return this.#many ?? (this.#one === undefined ? [] : [this.#one]);
+  }
+
+  add(watcher: W): void {
+    if (this.#many !== undefined) this.#many.add(watcher);
+    else if (this.#one === undefined || this.#one === watcher) this.#one = watcher;
+    else this.#many = new Set([this.#one, watcher]);
+  }
+
+  /** @returns whether nobody is left */
+  delete(watcher: W): boolean {
+    this.#many?.delete(watcher);
+    if (this.#one === watcher) this.#one = undefined;
+    return this.#many === undefined ? this.#one === undefined : this.#many.size === 0;
+  }
 }
 
 /**
- * Finds the watchers of a key.
- *
- * Watches of single keys stand in a map. A range stands under what its two bounds have in common from the left: every
- * key of the range begins with that. So a key asks only under its own beginnings, of those lengths that are in use at
- * all: the cost is one look-up a length, whatever the number of watches elsewhere. (`[a/b/, a/b0)`, the prefix `a/b/`,
- * stands under `a/b`.)
+ * Finds the watchers of a key: those of single keys by a hash map, those of ranges by an interval tree, so that the
+ * cost of a key is that of its own watchers, whatever the number of watches elsewhere. It holds nothing for a watcher
+ * besides its places, since an idle one should cost little.
  */
 export class WatcherIndex<W> {
-  readonly #keys = new Map<BinaryKey, Set<W>>();
-  readonly #ranges = new Map<string, Set<RangeEntry<W>>>();
-  /** How many ranges stand under a beginning of each length, and those lengths in order. */
-  readonly #lengthCounts = new Map<number, number>();
-  #lengths: readonly number[] = [];
+  readonly #keys = new Map<BinaryKey, WatchPlace<W>>();
+  readonly #ranges = new RangeTree<WatchPlace<W>>();
+  #size = 0;
 
-  /** @returns how to take it out again; a second call does nothing */
-  add(ranges: readonly KeyRange[], watcher: W): () => void {
-    let removals = ranges.map((range) => {
+  /** Watchers. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Once a watcher, until it is deleted. */
+  add(ranges: readonly KeyRange[], watcher: W): void {
+    this.#size++;
+    for (const range of ranges) {
       const key = onlyKey(range);
-      return key === undefined ? this.#addRange(range, watcher) : addTo(this.#keys, key, watcher);
-    });
-    return () => {
-      for (const remove of removals) remove();
-      removals = [];
-    };
+      const place = key === undefined ? this.#ranges.get(range) : this.#keys.get(key);
+      if (place !== undefined) place.add(watcher);
+      else if (key === undefined) this.#ranges.add(range, new WatchPlace(watcher));
+      else this.#keys.set(key, new WatchPlace(watcher));
+    }
   }
 
-  /** Calls back for each range and key of a watcher that holds the key: more than once when its ranges overlap. */
-  find(key: BinaryKey, found: (watcher: W) => void): void {
+  /** @param ranges as they were added */
+  delete(ranges: readonly KeyRange[], watcher: W): void {
+    this.#size--;
+    for (const range of ranges) {
+      const key = onlyKey(range);
+      // One range twice in a watch has one place.
+      const place = key === undefined ? this.#ranges.get(range) : this.#keys.get(key);
+      if (place?.delete(watcher) !== true) continue;
+      if (key === undefined) this.#ranges.delete(range);
+      else this.#keys.delete(key);
+    }
+  }
+
+  /** Calls back for each place that holds the key; a watcher whose ranges overlap stands in several. */
+  find(key: BinaryKey, found: (place: WatchPlace<W>) => void): void {
     const exact = this.#keys.get(key);
-    if (exact !== undefined) for (const watcher of exact) found(watcher);
-    for (const length of this.#lengths) {
-      if (length > key.length) return;
-      const entries = this.#ranges.get(key.slice(0, length));
-      if (entries === undefined) continue;
-      for (const { range, watcher } of entries) if (inRange(key, range)) found(watcher);
-    }
+    if (exact !== undefined) found(exact);
+    this.#ranges.find(key, found);
   }
-
-  #addRange(range: KeyRange, watcher: W): () => void {
-    const common = commonBeginning(range);
-    const remove = addTo(this.#ranges, common, { range, watcher });
-    this.#countLength(common.length, 1);
-    return () => {
-      remove();
-      this.#countLength(common.length, -1);
-    };
-  }
-
-  #countLength(length: number, by: number): void {
-    const count = (this.#lengthCounts.get(length) ?? 0) + by;
-    if (count === 0) this.#lengthCounts.delete(length);
-    else this.#lengthCounts.set(length, count);
-    if (count === 0 || (by > 0 && count === 1)) {
-      this.#lengths = [...this.#lengthCounts.keys()].sort((a, b) => a - b);
-    }
-  }
-}
-
-function addTo<K, V>(map: Map<K, Set<V>>, key: K, value: V): () => void {
-  let values = map.get(key);
-  if (values === undefined) map.set(key, (values = new Set()));
-  values.add(value);
-  const into = values;
-  return () => {
-    into.delete(value);
-    if (into.size === 0 && map.get(key) === into) map.delete(key);
-  };
-}
-
-function commonBeginning({ start, end }: KeyRange): string {
-  if (end === undefined) return '';
-  let length = 0;
-  while (length < start.length && length < end.length && start.charCodeAt(length) === end.charCodeAt(length)) length++;
-  return start.slice(0, length);
 }

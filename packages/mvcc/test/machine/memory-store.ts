@@ -161,6 +161,10 @@ export class MemoryStore implements Store {
     return this.#viewOf(records, revision);
   }
 
+  get recentFrom(): number {
+    return this.deferChanges === undefined ? 1 : Number.POSITIVE_INFINITY;
+  }
+
   changes(
     from: number,
     _maxBytes: number,

@@ -92,7 +92,7 @@ describe('a watch', () => {
     const world = new WatchWorld();
     const waiting = await world.watch({}).drain();
     const late = world.watch({});
-    world.hub.close();
+    world.hub.close(() => undefined);
     await waiting.drain();
     await late.drain();
     expect([waiting.ended, waiting.error, late.ended, late.error]).toEqual([true, undefined, true, undefined]);

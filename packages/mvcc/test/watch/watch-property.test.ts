@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { WatchRequest } from '../../src/engine/engine.js';
 import type { RevisionEvents } from '../../src/store/types.js';
-import { changeBatch } from '../../src/watch/watch-events.js';
+import { inRange } from '../../src/command/key-range.js';
+import { passes, watchEvent } from '../../src/watch/watch-events.js';
 import { aRange, aRequest } from '../command/request-arbitrary.js';
 import { seededRandom, settle } from '../machine/virtual-clock.js';
 import { type Consumer, LateAnswers, WatchWorld } from './watch-world.js';
@@ -53,8 +54,14 @@ function open(
 function expected(history: readonly RevisionEvents[], { request, base }: Watched) {
   return history
     .filter(({ revision }) => revision > base)
-    .map((change) => changeBatch(change, request))
-    .filter((batch) => batch !== undefined);
+    .map(({ revision, events }) => ({
+      kind: 'change',
+      revision,
+      events: events
+        .filter((event) => passes(event, request.only) && request.ranges.some((range) => inRange(event.key, range)))
+        .map((event) => watchEvent(event, revision, request.prev)),
+    }))
+    .filter(({ events }) => events.length > 0);
 }
 
 /** The keys of a watch as they stood at its base revision. */

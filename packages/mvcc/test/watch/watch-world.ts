@@ -117,7 +117,7 @@ export class Consumer {
 
   /** Pulls until nothing comes any more. */
   async drain(): Promise<this> {
-    for (let quiet = 0; quiet < 3 && !this.ended;) {
+    for (let quiet = 0; quiet < 8 && !this.ended;) {
       const before = this.batches.length;
       this.pull();
       await settle();
