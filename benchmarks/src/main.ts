@@ -1,4 +1,4 @@
-// The benchmark suite: `npm run bench -- <suite> [--quick] [--json FILE] [--data DIR]`.
+// The benchmark suite: `npm run bench -- <suite> [--quick] [--json FILE] [--systems …]`, and more.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -19,13 +19,16 @@ async function usage(): Promise<string> {
     Object.entries(suites).map(async ([name, load]) => `  ${name.padEnd(12)}${(await load()).summary}`),
   );
   return [
-    'usage: npm run bench -- SUITE [--quick] [--json FILE] [--data DIR]',
+    'usage: npm run bench -- SUITE [--quick] [--repeat N] [--systems A,B] [--cases A,B] [--json FILE] [--data DIR]',
     '',
     ...lines,
     '',
-    '  --quick      about five seconds a row',
-    '  --json FILE  the figures as JSON as well',
-    '  --data DIR   where data goes, so which disk is measured (default: the temporary folder)',
+    '  --quick        about five seconds a row',
+    '  --repeat N     how often a row is measured, for its median (default 3, 1 with --quick)',
+    '  --systems A,B  only these: coterie, floor, etcd3, etcd-go',
+    '  --cases A,B    only these cases',
+    '  --json FILE    the figures as JSON as well',
+    '  --data DIR     where data goes, so which disk is measured (default: the temporary folder)',
   ].join('\n');
 }
 
@@ -40,15 +43,26 @@ function machine(): object {
   };
 }
 
+const names = (list: string | undefined): ReadonlySet<string> | undefined =>
+  list === undefined ? undefined : new Set(list.split(','));
+
 async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { quick: { type: 'boolean' }, json: { type: 'string' }, data: { type: 'string' } },
+    options: {
+      quick: { type: 'boolean', default: false },
+      repeat: { type: 'string' },
+      systems: { type: 'string' },
+      cases: { type: 'string' },
+      json: { type: 'string' },
+      data: { type: 'string' },
+    },
   });
   const name = positionals[0];
   const load = name !== undefined && Object.hasOwn(suites, name) ? suites[name] : undefined;
-  if (load === undefined || positionals.length > 1) {
+  const repeat = Number(values.repeat ?? (values.quick ? 1 : 3));
+  if (load === undefined || positionals.length > 1 || !Number.isInteger(repeat) || repeat < 1 || repeat > 100) {
     console.error(await usage());
     return 2;
   }
@@ -59,10 +73,18 @@ async function main(args: string[]): Promise<number> {
     process.once(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
   }
   try {
-    const about = { suite: name, at: new Date().toISOString(), quick: values.quick ?? false, machine: machine() };
+    const about = { suite: name, at: new Date().toISOString(), quick: values.quick, machine: machine() };
     console.log(Object.values(about.machine).join(', '));
     const { signal } = interrupted;
-    const figures = await suite.run({ quick: about.quick, folder, signal, print: (line) => console.log(line) });
+    const figures = await suite.run({
+      quick: values.quick,
+      repeat,
+      systems: names(values.systems),
+      cases: names(values.cases),
+      folder,
+      signal,
+      print: (line) => console.log(line),
+    });
     if (values.json !== undefined) {
       fs.writeFileSync(values.json, `${JSON.stringify({ ...about, ...figures }, undefined, 2)}\n`);
     }

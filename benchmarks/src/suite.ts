@@ -1,7 +1,15 @@
+import type { Row } from './row.js';
+
 /** What every suite is told. */
 export interface SuiteOptions {
   /** Short rows: to see that it runs and roughly where it stands, not to compare. */
   readonly quick: boolean;
+  /** How often a row is measured, where a suite takes medians. */
+  readonly repeat: number;
+  /** Names of the systems to measure; undefined: all that are there. */
+  readonly systems: ReadonlySet<string> | undefined;
+  /** Names of the cases to measure; undefined: all. */
+  readonly cases: ReadonlySet<string> | undefined;
   /** Where suites put their data: the disk that is measured. A fresh folder, removed at the end. */
   readonly folder: string;
   /** Fires on Ctrl-C. A suite then stops what it started and throws. */
@@ -12,7 +20,18 @@ export interface SuiteOptions {
 /** One benchmark suite. `run` prints its table and gives the same as data for `--json`. */
 export interface Suite {
   readonly summary: string;
-  run(options: SuiteOptions): Promise<object>;
+  run(options: SuiteOptions): Promise<{ readonly rows: readonly (Row | MicroRow)[] } & object>;
+}
+
+/** A row of a suite that measures work within one process, without clients. */
+export interface MicroRow {
+  readonly case: string;
+  readonly system: string;
+  readonly opsPerSec: number;
+  readonly usPerOp: number;
+  /** Relative margin of error, percent. */
+  readonly marginPercent?: number;
+  readonly note?: string;
 }
 
 /** Lines up columns: the first to the left, all others to the right. */

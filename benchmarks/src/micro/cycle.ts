@@ -1,5 +1,5 @@
 import Benchmark from 'benchmark';
-import { table, type SuiteOptions } from '../suite.js';
+import { table, type MicroRow, type SuiteOptions } from '../suite.js';
 
 /** A piece of synchronous work that is measured alone. */
 export interface Micro {
@@ -9,11 +9,7 @@ export interface Micro {
   readonly run: () => unknown;
 }
 
-interface MicroFigure {
-  readonly name: string;
-  readonly microsPerOperation: number;
-  readonly operationsPerSecond: number;
-  /** Relative margin of error, percent. */
+interface Measured extends MicroRow {
   readonly marginPercent: number;
   readonly samples: number;
 }
@@ -21,24 +17,27 @@ interface MicroFigure {
 const secondsOf = { quick: 0.5, full: 5 };
 
 /** Runs one after the other with benchmark.js, which repeats each until its mean is known well enough. */
-export async function runMicros(micros: readonly Micro[], { quick, signal, print }: SuiteOptions): Promise<object> {
-  const figures: MicroFigure[] = [];
+export async function runMicros(
+  micros: readonly Micro[],
+  { quick, signal, print }: SuiteOptions,
+): Promise<{ readonly rows: readonly MicroRow[] }> {
+  const figures: Measured[] = [];
   for (const micro of micros) {
     signal.throwIfAborted();
     figures.push(await measure(micro, quick ? secondsOf.quick : secondsOf.full));
   }
   const rows = figures.map((f) => [
-    f.name,
-    f.microsPerOperation.toFixed(3),
-    Math.round(f.operationsPerSecond).toLocaleString('en-US'),
+    f.case,
+    f.usPerOp.toFixed(3),
+    Math.round(f.opsPerSec).toLocaleString('en-US'),
     `±${f.marginPercent.toFixed(1)} %`,
     String(f.samples),
   ]);
   print(table([['', 'µs/op', 'op/s', 'margin', 'samples'], ...rows]));
-  return { figures };
+  return { rows: figures };
 }
 
-function measure({ name, operations = 1, ...micro }: Micro, maxTime: number): Promise<MicroFigure> {
+function measure({ name, operations = 1, ...micro }: Micro, maxTime: number): Promise<Measured> {
   return new Promise((resolve, reject) => {
     const benchmark = new Benchmark(name, () => micro.run(), {
       async: true,
@@ -47,9 +46,10 @@ function measure({ name, operations = 1, ...micro }: Micro, maxTime: number): Pr
       onComplete: () => {
         const perOperation = benchmark.stats.mean / operations;
         resolve({
-          name,
-          microsPerOperation: perOperation * 1e6,
-          operationsPerSecond: 1 / perOperation,
+          case: name,
+          system: 'coterie',
+          usPerOp: perOperation * 1e6,
+          opsPerSec: 1 / perOperation,
           marginPercent: benchmark.stats.rme,
           samples: benchmark.stats.sample.length,
         });
