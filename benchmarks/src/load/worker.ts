@@ -57,10 +57,11 @@ export class Worker {
   async close(): Promise<void> {
     if (this.#ended) return;
     const ended = once(this.#child, 'exit');
-    await Promise.race([
-      this.call({ type: 'close' }).catch(() => undefined),
-      sleep(closeMsMax, undefined, { ref: false }),
-    ]);
+    const inTime = { ref: false } as const;
+    await Promise.race([this.call({ type: 'close' }).catch(() => undefined), sleep(closeMsMax, undefined, inTime)]);
+    // It ends by itself then, and writes what Node was asked to write at the end.
+    if (this.#child.connected) this.#child.disconnect();
+    await Promise.race([ended, sleep(closeMsMax, undefined, inTime)]);
     this.#child.kill('SIGKILL');
     await ended;
   }
