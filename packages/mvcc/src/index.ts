@@ -1,28 +1,24 @@
 /**
  * A multi-version key-value store: the `Kv` that applications hold, its types, and what it stands on.
  *
- * `createKv` makes a `Kv` of anything that implements {@link KvEngine}: a replicated peer, a store of this process, or
- * an engine in another thread behind a `MessagePort`.
+ * `openStore` opens one in this process, on a write-ahead log of its own; `createKv` makes a `Kv` of anything that
+ * implements {@link KvEngine}: a replicated peer, or an engine in another thread behind a `MessagePort`.
  *
  * @packageDocumentation
  * @example
  * ```ts
- * import { createKv, op, type KvEngine } from '@coterie/mvcc';
+ * import { op, openStore } from '@coterie/mvcc';
  *
- * interface Order {
- *   items: string[];
- * }
- *
- * export async function buy(engine: KvEngine, id: string, item: string): Promise<boolean> {
- *   const kv = createKv(engine);
- *   const orders = kv.namespace('orders/').withEncoding<Order>({ value: 'json' });
- *   const stock = kv.namespace('stock/');
- *   const bought = await kv.txn({
- *     compare: [orders.cmp.version(id, '==', 0)],
- *     success: [orders.op.put(id, { items: [item] }), stock.op.add(item, -1, { min: 0 }), op.get('owner')],
- *   });
- *   return bought.succeeded;
- * }
+ * const store = await openStore(); // in memory; { dir: './data' } keeps it
+ * const orders = store.namespace('orders/').withEncoding<{ items: string[] }>({ value: 'json' });
+ * const stock = store.namespace('stock/');
+ * await stock.put('pen', '3');
+ * const bought = await store.txn({
+ *   compare: [orders.cmp.version('1', '==', 0)],
+ *   success: [orders.op.put('1', { items: ['pen'] }), stock.op.add('pen', -1, { min: 0 }), op.get('owner')],
+ * });
+ * console.log(bought.succeeded, (await stock.get('pen'))?.value);
+ * await store.close();
  * ```
  */
 
@@ -65,6 +61,13 @@ export type {
 } from './kv/transaction.js';
 export type { DeleteReason, Watch, WatchBatch, WatchEvent, WatchOptions } from './kv/watch.js';
 export { cmp, op } from './kv/operations.js';
+
+// ---- a store of one process
+export { openStore, openStoreEngine, type OpenStoreEngine, type OpenStoreOptions } from './local/open-store.js';
+export { LocalStore, type KvStore, type LocalStoreParts, type StoreClosed } from './local/local-store.js';
+export { localSurface, type LocalDiagnostics, type LocalEngine, type LocalStop } from './local/engine.js';
+export type { Durability } from './local/local-log.js';
+export type { StoreEngine } from './local/store-engine.js';
 
 // ---- making one of an engine
 export { createKv, KvRoot, type CreateKvOptions } from './kv/create-kv.js';

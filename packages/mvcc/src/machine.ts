@@ -150,6 +150,11 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     this.#store.logDurable(index);
   }
 
+  /** Brings everything applied so far to disk, so that the next start replays nothing. */
+  checkpointNow(): Promise<void> {
+    return this.#store.checkpointNow();
+  }
+
   async openSnapshot(): Promise<{ readonly meta: SnapshotMeta; readonly source: SnapshotSource }> {
     const { state, meta, source } = await this.#store.openSnapshot();
     const cluster = decodeCluster(state.cluster);

@@ -44,6 +44,12 @@ export class DataDir {
     const { dir, files, lock } = this.#ports;
     if (!files.exists(dir)) return undefined;
     lock?.check(dir);
+    return this.look();
+  }
+
+  /** As {@link inspect}, for whoever holds the lock. @throws CoterieError ERR_CORRUPT */
+  look(): Readonly<Record<string, unknown>> | undefined {
+    const { dir } = this.#ports;
     const identity = this.identity();
     if (identity !== undefined) {
       if (identity['restoring'] !== true) return identity;

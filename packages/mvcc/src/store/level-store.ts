@@ -92,6 +92,10 @@ export class LevelStore implements Store {
     this.#body.entryApplied();
   }
 
+  checkpointNow(): Promise<void> {
+    return this.#body.checkpointNow();
+  }
+
   compact(revision: number): void {
     this.#body.compactRevision = Math.max(this.#body.compactRevision, revision);
   }

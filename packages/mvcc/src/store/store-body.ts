@@ -134,6 +134,13 @@ export class StoreBody {
     if (this.#running === undefined && !this.#closed && !this.#broken) this.#begin();
   }
 
+  /** Waits for the checkpoint under way, then for one more where entries came after it. */
+  async checkpointNow(): Promise<void> {
+    await this.#running;
+    if (this.#running === undefined && this.#entries > 0 && !this.#closed && !this.#broken) this.#begin();
+    await this.#running;
+  }
+
   /**
    * Newest changes in memory; those of earlier checkpoints from files.
    *

@@ -53,6 +53,10 @@ export interface Store {
   commit(change: RevisionEvents): void;
   /** Called after every entry, with or without changes; may begin a checkpoint. */
   entryApplied(index: number): void;
+  /**
+   * Brings everything applied so far to disk, unless it is there. Resolves too when the store is closed or fails first.
+   */
+  checkpointNow(): Promise<void>;
   /** Moves the compact revision; history below it may be dropped after the next checkpoint. */
   compact(revision: number): void;
   /** The own log is durable up to this index. */

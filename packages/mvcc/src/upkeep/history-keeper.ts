@@ -6,6 +6,7 @@ export interface HistoryLimits {
   readonly ms: number;
 }
 
+/** How much is kept unless told. */
 export const defaultHistoryLimits: HistoryLimits = { revisions: 100_000, ms: 300_000 };
 
 /** Samples kept at the most: one a second for five minutes and some. */

@@ -128,6 +128,11 @@ export class MemoryStore implements Store {
     this.#history = this.#history.filter((change) => change.revision >= revision);
   }
 
+  checkpointNow(): Promise<void> {
+    this.checkpoint();
+    return Promise.resolve();
+  }
+
   checkpointSoon(): void {
     this.checkpoint();
   }

@@ -1,0 +1,37 @@
+import type { PlainError } from '@coterie/errors';
+import type { CallControl, KvEngine } from '../engine/engine.js';
+import { kvSurface, type Surface } from '../engine/surface.js';
+
+/** Figures of a store, for tests, benchmarks and support. */
+export interface LocalDiagnostics {
+  /** The chain over everything applied. */
+  readonly stateHash: { readonly index: number; readonly revision: number; readonly chain: number };
+  /** Syncs of the log since the store was opened. */
+  readonly walSyncs: number;
+  /** Writes whose fate is not known yet. */
+  readonly openWrites: number;
+  readonly compactRevision: number;
+}
+
+/** Why a store stopped serving. */
+export interface LocalStop {
+  readonly reason: 'closed' | 'failed';
+  readonly error?: PlainError;
+}
+
+/** All that the store of one process asks of its engine; data only, nothing answers synchronously. */
+export interface LocalEngine extends KvEngine {
+  diagnostics(request: null, control: CallControl): Promise<LocalDiagnostics>;
+  /** Settles with the reason when the engine has stopped serving. Never rejects. */
+  stopped(request: null, control: CallControl): Promise<LocalStop>;
+  /** Brings everything to disk, then stops. Resolves within closeTimeoutMs, always. Idempotent. */
+  close(request: null, control: CallControl): Promise<null>;
+}
+
+/** How the calls of a {@link LocalEngine} cross a port. */
+export const localSurface: Surface<LocalEngine> = {
+  ...kvSurface,
+  diagnostics: 'read',
+  stopped: 'read',
+  close: 'read',
+};
