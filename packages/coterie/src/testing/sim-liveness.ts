@@ -73,19 +73,17 @@ function keepWriting(world: SimWorld, member: SimMember, attempts: Attempts): vo
 }
 
 /**
- * A majority of the voters, where it is certain who they are; otherwise everybody.
+ * A majority of the voters, where it is certain who they are; otherwise everybody. Learners, and members that are
+ * removed and do not know it, are outside.
  *
- * The voters are certain when no change of the membership was ever made, or when all that run, a majority among them,
- * have applied all they know and agree on a configuration in which every name is a voter. A change that only somebody
- * else knows was then not committed; so that it cannot be later, the core is chosen from those that run.
+ * It is a majority of all names too: the cluster itself lets newcomers in and makes voters of learners, and must not
+ * come to depend on somebody outside by that.
  */
 function chooseCore(world: SimWorld, random: SeededRandom): ReadonlySet<string> {
   const everybody = new Set(world.names);
-  const candidates = world.confChanges === 0 ? world.names : settledNames(world);
-  const quorum = Math.floor(world.names.length / 2) + 1;
-  // A damaged disk is replaced now, and whoever had it begins anew.
-  const whole = world.names.every((name) => world.enrolled.has(name) && !world.machines.get(name)!.damaged);
-  if (!whole || candidates.length < quorum) return everybody;
+  const { candidates, voters } = world.confChanges === 0 ? foundersOf(world) : votersOf(world);
+  const quorum = Math.floor(Math.max(world.names.length, voters) / 2) + 1;
+  if (candidates.length < quorum) return everybody;
   const rest = [...candidates];
   const core = new Set<string>();
   const size = random.chance(0.7) ? quorum : quorum + random.nextInt(rest.length - quorum + 1);
@@ -93,17 +91,36 @@ function chooseCore(world: SimWorld, random: SeededRandom): ReadonlySet<string> 
   return core;
 }
 
-function settledNames(world: SimWorld): readonly string[] {
-  const members = world.alive.filter((member) => member.engine.replica !== undefined && !member.removed);
-  const confs = new Set<string>();
-  for (const { engine } of members) {
-    const { conf, applied, lastIndex } = engine.replica!.node.status();
-    const whole =
-      conf.voters.length === world.names.length && conf.votersOutgoing.length === 0 && conf.learners.length === 0;
-    if (!whole || applied !== lastIndex) return [];
-    confs.add(conf.voters.join());
-  }
-  return confs.size === 1 ? members.map(({ name }) => name) : [];
+interface Electorate {
+  /** Who may be in the core. */
+  readonly candidates: readonly string[];
+  /** How many voters there are. */
+  readonly voters: number;
+}
+
+/** No change of the membership was ever made: once all have founded the cluster they are its voters. */
+function foundersOf(world: SimWorld): Electorate {
+  const founded = world.names.every((name) => world.enrolled.has(name));
+  return { candidates: founded ? world.names : [], voters: world.names.length };
+}
+
+/**
+ * The configuration of the member that has applied the most is the last one, if no log holds a change behind it: one
+ * that is not committed would be another, and could still be. Candidates are those of its voters that run, on disks
+ * which hold what they acknowledged; a damaged disk is replaced before long, and whoever had it begins anew.
+ */
+function votersOf(world: SimWorld): Electorate {
+  const members = world.alive.flatMap(({ name, machine, engine, removed }) => {
+    const status = engine.replica?.node.status();
+    const fit = !removed && engine.status.state !== 'failed';
+    return status === undefined || !fit ? [] : [{ name, machine, status }];
+  });
+  const [first] = members.map(({ status }) => status).sort((a, b) => b.applied - a.applied);
+  if (first === undefined || first.conf.votersOutgoing.length > 0 || world.checks.hasChangeBehind(first.applied))
+    return { candidates: [], voters: 0 };
+  const { voters } = first.conf;
+  const sound = members.filter(({ machine, status }) => !machine.damaged && voters.includes(status.id));
+  return { candidates: sound.map(({ name }) => name), voters: voters.length };
 }
 
 /** What everybody believes, for a report. */

@@ -38,6 +38,11 @@ export class LogChecks {
     return this.#committed.termAt(index) ?? 0;
   }
 
+  /** Whether any log, of a member that is dead too, holds a membership change behind `index`. */
+  hasChangeBehind(index: number): boolean {
+    return [...this.#members.values()].some(({ confs }) => (confs.at(-1) ?? 0) > index);
+  }
+
   /** Whether anybody has spoken as the leader of a term. */
   hasLeader(term: number): boolean {
     return this.#speakers.has(term);

@@ -90,6 +90,11 @@ export class SafetyChecks {
     });
   }
 
+  /** Whether any log holds a membership change behind `index`. */
+  hasChangeBehind(index: number): boolean {
+    return this.#log.hasChangeBehind(index);
+  }
+
   /** The log of a directory that never became a member's is gone. */
   logErased(member: SimMember): void {
     if (!member.dead) this.#truthOf(member).erase();

@@ -59,13 +59,24 @@ export class DiskDamageFaults extends FaultFamily {
     this.strikes(exportsEveryMs, () => this.#flipInSnapshot());
   }
 
+  /** The core is on sound disks. What was damaged outside stays so until somebody notices; nothing new is. */
+  override freeze(core: ReadonlySet<string>): void {
+    if (!this.leaveOut(core)) {
+      this.stop();
+      return;
+    }
+    for (const plan of this.#waiting.keys()) this.#callOff(plan);
+    this.#repair.finish([...core]);
+  }
+
   override stop(): void {
     super.stop();
     for (const plan of this.#waiting.keys()) this.#callOff(plan);
-    this.#repair.finish();
+    this.#repair.finish(this.world.names);
   }
 
   #strike(): void {
+    if (this.core !== undefined) return;
     const candidates = this.world.alive.filter((member) => this.world.atlas.mayLose(member));
     if (candidates.length === 0) return;
     const member = this.random.pick(candidates);

@@ -75,14 +75,32 @@ export class DiskErrorFaults extends FaultFamily {
     if (fullEveryMs > 0) this.strikes(fullEveryMs, () => this.#fill());
   }
 
+  /** Outside the core disks go on failing, and those that are full stay so. */
+  override freeze(core: ReadonlySet<string>): void {
+    if (!this.leaveOut(core)) this.stop();
+    else for (const name of core) this.#mend(this.world.machines.get(name)!);
+  }
+
   override stop(): void {
     super.stop();
-    for (const [plan, machine] of this.#waiting) machine.sabotage.cancel(plan);
-    for (const machine of this.world.machines.values()) machine.disk.capacityBytes = Infinity;
+    for (const machine of this.world.machines.values()) this.#mend(machine);
+  }
+
+  #mend(machine: SimMachine): void {
+    for (const [plan, on] of this.#waiting) {
+      if (on !== machine) continue;
+      this.#waiting.delete(plan);
+      machine.sabotage.cancel(plan);
+    }
+    machine.disk.capacityBytes = Infinity;
+  }
+
+  #machines(): readonly SimMachine[] {
+    return this.within.map((name) => this.world.machines.get(name)!);
   }
 
   #fail(): void {
-    const machine = this.random.pick([...this.world.machines.values()]);
+    const machine = this.random.pick(this.#machines());
     const plan = this.#plan(machine, this.random.pick(troubles));
     this.world.time.schedule(waitMs, () => {
       this.#waiting.delete(plan);
@@ -92,7 +110,7 @@ export class DiskErrorFaults extends FaultFamily {
 
   /** One disk or all of them take no more bytes than a little; later they have room again. */
   #fill(): void {
-    const machines = [...this.world.machines.values()];
+    const machines = this.#machines();
     const full = this.random.chance(0.3) ? machines : [this.random.pick(machines)];
     const forMs = this.random.nextInt(this.random.pick([1000, 10_000]));
     const roomBytes = this.random.nextInt(this.random.pick([1, 1000, 64_000]));
@@ -105,7 +123,7 @@ export class DiskErrorFaults extends FaultFamily {
       const store = this.random.chance(0.3) ? this.#plan(machine, storeIsFull) : undefined;
       this.world.time.schedule(forMs, () => {
         if (store !== undefined) machine.sabotage.cancel(store);
-        disk.capacityBytes = Infinity;
+        if (this.core === undefined) disk.capacityBytes = Infinity;
         this.world.counts.add('ENOSPC', disk.counters.noSpace - refused);
       });
     }

@@ -46,9 +46,10 @@ export class DiskRepair {
     });
   }
 
-  /** Everybody is on a sound disk: what was damaged is replaced and started again, and so is who has stopped. */
-  finish(): void {
-    for (const [name, machine] of this.#world.machines) {
+  /** These are on sound disks: what was damaged is replaced and started again, and so is who has stopped. */
+  finish(names: readonly string[]): void {
+    for (const name of names) {
+      const machine = this.#world.machines.get(name)!;
       const member = this.#world.running.get(name);
       // A fault that has struck already may stop its process only when it is noticed.
       const struck = machine.excuses.storage || machine.excuses.corrupt;

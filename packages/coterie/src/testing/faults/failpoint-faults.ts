@@ -35,9 +35,24 @@ export class FailpointFaults extends FaultFamily {
     this.strikes(everyMs, () => this.#planOne());
   }
 
+  /** Those outside the core go on dying. */
+  override freeze(core: ReadonlySet<string>): void {
+    if (this.leaveOut(core)) this.#callOff((name) => core.has(name));
+    else this.stop();
+  }
+
   override stop(): void {
     super.stop();
-    for (const [key, plan] of this.#waiting) this.#machine(key.split(' ')[0]!).sabotage.cancel(plan);
+    this.#callOff(() => true);
+  }
+
+  #callOff(whose: (name: string) => boolean): void {
+    for (const [key, plan] of this.#waiting) {
+      const name = key.split(' ')[0]!;
+      if (!whose(name)) continue;
+      this.#machine(name).sabotage.cancel(plan);
+      this.#waiting.delete(key);
+    }
   }
 
   #machine(name: string): SimMachine {
@@ -45,8 +60,7 @@ export class FailpointFaults extends FaultFamily {
   }
 
   #planOne(): void {
-    const { names } = this.world;
-    const name = this.random.pick(names);
+    const name = this.random.pick(this.within);
     const points = this.random.pick([failpoints.starting, failpoints.running, failpoints.snapshots]);
     const point = this.random.pick<string>(points);
     if (this.#waiting.has(keyOf(name, point))) return;

@@ -15,6 +15,8 @@ export abstract class FaultFamily {
   /** Virtual time, in ms, from which on it strikes no more. */
   protected readonly untilMs: number;
   protected stopped = false;
+  /** The healed members, while faults of others are for good; undefined before and after. */
+  protected core: ReadonlySet<string> | undefined;
 
   constructor(world: SimWorld, random: SeededRandom, untilMs: number) {
     this.world = world;
@@ -32,15 +34,32 @@ export abstract class FaultFamily {
     this.stop();
   }
 
+  /** For a family that goes on outside the core, where somebody is. @returns whether it does */
+  protected leaveOut(core: ReadonlySet<string>): boolean {
+    if (this.world.names.every((name) => core.has(name))) return false;
+    this.core = core;
+    return true;
+  }
+
+  /** Those whom it may strike now. */
+  protected get within(): readonly string[] {
+    const { core } = this;
+    return core === undefined ? this.world.names : this.world.names.filter((name) => !core.has(name));
+  }
+
   /** No new strike; what was done to the world is undone, so that it can heal. */
   stop(): void {
     this.stopped = true;
+    this.core = undefined;
   }
 
-  /** Strikes again and again, at drawn moments `meanMs` apart on average, until the time is over or it has stopped. */
+  /**
+   * Strikes again and again, at drawn moments `meanMs` apart on average, until the time is over, unless it goes on
+   * outside the core, or it has stopped.
+   */
   protected strikes(meanMs: number, strike: () => void): void {
     this.world.time.schedule(this.random.nextInt(2 * meanMs), () => {
-      if (this.stopped || this.world.time.now >= this.untilMs) return;
+      if (this.stopped || (this.core === undefined && this.world.time.now >= this.untilMs)) return;
       strike();
       this.strikes(meanMs, strike);
     });

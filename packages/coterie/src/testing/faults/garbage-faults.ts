@@ -11,11 +11,18 @@ export class GarbageFaults extends FaultFamily {
     if (meanMs > 0 && this.world.names.length > 1) this.strikes(meanMs, () => this.#speak());
   }
 
+  /** Whoever is outside the core goes on talking. */
+  override freeze(core: ReadonlySet<string>): void {
+    if (!this.leaveOut(core)) this.stop();
+  }
+
   #speak(): void {
-    const { alive, counts, links, names } = this.world;
+    const { alive, counts, links } = this.world;
     if (alive.length === 0) return;
     const victim = this.random.pick(alive);
-    const from = this.random.pick(names.filter((name) => name !== victim.name));
+    const others = this.within.filter((name) => name !== victim.name);
+    if (others.length === 0) return;
+    const from = this.random.pick(others);
     if (this.random.chance(0.5)) {
       counts.add('strange bytes');
       const bytes = Uint8Array.from({ length: this.random.nextInt(40) }, () => this.random.nextInt(256));
