@@ -384,6 +384,7 @@ const sessions = [
     find: "return session.outcomes.at(session.last - sequence) ?? 'gone';",
     replace: "return 'gone';",
     why: 'a retry finds no result of the first attempt',
+    world: lagging,
   },
   {
     name: 'gap-passed-over',

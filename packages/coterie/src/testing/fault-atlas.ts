@@ -43,10 +43,9 @@ export class FaultAtlas {
     const { conf } = own;
     const running = new Set(seen.map(({ id }) => id));
     if (!isMajority(conf.voters, (id) => running.has(id))) return false;
-    // A learner may be a voter before long.
-    return [conf.voters, [...conf.voters, ...conf.learners]].every((voters) => {
-      return isMajority(voters, (id) => id !== own.id && !this.#lost.has(id));
-    });
+    // A learner may be a voter before long, one that is struck before those that are not.
+    const struck = (id: NodeId): boolean => id === own.id || this.#lost.has(id);
+    return isMajority([...conf.voters, ...conf.learners.filter(struck)], (id) => !struck(id));
   }
 
   /** Whether nobody in a configuration was struck: only then may somebody be taken out of it. */

@@ -76,7 +76,10 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
     checkWatches(watchers.sessions, world.recorder.log, report);
   }
   const count = (state: string): number => history.writes.filter((write) => write.state === state).length;
-  for (const machine of world.machines.values()) world.counts.add('sector lost', machine.lostSectors);
+  for (const machine of world.machines.values()) {
+    world.counts.add('sector lost', machine.lostSectors);
+    world.counts.add('log stalled for 5 s', machine.longStalls);
+  }
   return {
     seed,
     parameters,

@@ -15,6 +15,9 @@ const logMs = { write: 0.05, sync: 0.4, maintain: 1 } as const;
 /** The same for one operation of store or history. */
 const storeMs = 0.3;
 
+/** What a disk in trouble may take for one write or sync, in ms, without an error. */
+const longStallMs = 5000;
+
 /** One simulated computer's disks. They outlive the processes that run on it. */
 export class SimMachine {
   readonly time: VirtualTime;
@@ -34,6 +37,8 @@ export class SimMachine {
    * misdirected write left out looks like the end of the log.
    */
   untraceable = 0;
+  /** Operations of the log that took {@link longStallMs} or more. */
+  longStalls = 0;
   readonly #logPace: DiskPace;
   readonly #storePace: DiskPace;
   #lostBefore = 0;
@@ -138,7 +143,11 @@ export class SimMachine {
 
   /** Calls it so much later, sooner if the disk of the log is mended meanwhile. */
   afterLog(ms: number, fn: () => void): void {
-    this.#logPace.schedule(ms, fn);
+    const begun = this.time.now;
+    this.#logPace.schedule(ms, () => {
+      if (this.time.now - begun >= longStallMs) this.longStalls++;
+      fn();
+    });
   }
 
   #storeLatency(): number {

@@ -1,5 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import { MemoryNetwork, type Message, type RaftEvent } from '@coterie/raft';
+import { MemoryNetwork, type ConfState, type Message, type RaftEvent } from '@coterie/raft';
 import { SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import { ChangeRecorder } from './checks/change-recorder.js';
 import { SafetyChecks } from './checks/safety-checks.js';
@@ -38,7 +38,13 @@ export class SimWorld {
   constructor(seed: number, parameters: SimParameters) {
     this.random = new SeededRandom(seed);
     this.parameters = parameters;
-    this.counts.declare(['configuration changed', 'snapshot installed', 'core of a part', 'core of all']);
+    this.counts.declare([
+      'configuration changed',
+      'member replaced in one change',
+      'snapshot installed',
+      'core of a part',
+      'core of all',
+    ]);
     this.network = new MemoryNetwork({
       schedule: (ms, fn) => this.time.schedule(ms, fn),
       random: this.random,
@@ -153,7 +159,7 @@ export class SimWorld {
       this.#mix(event.term);
     }
     if (event.type === 'failed') this.#stopped(member, event.error, 'stopped itself');
-    if (event.type === 'conf') this.#onConf(member, event.index);
+    if (event.type === 'conf') this.#onConf(member, event.index, event.conf);
     if (event.type === 'snapshot' && event.action === 'installed') this.counts.add('snapshot installed');
     this.checks.onEvent(member, event);
   }
@@ -166,11 +172,13 @@ export class SimWorld {
   }
 
   /** Counted once, whoever applies it first. */
-  #onConf(member: SimMember, index: number): void {
+  #onConf(member: SimMember, index: number, { voters, votersOutgoing }: ConfState): void {
     this.enrolled.set(member.name, member.engine.replica?.identity.memberId ?? 0);
     if (index <= this.#confIndex) return;
     this.#confIndex = index;
     this.counts.add('configuration changed');
+    const comes = votersOutgoing.length > 0 && voters.some((id) => !votersOutgoing.includes(id));
+    if (comes && votersOutgoing.some((id) => !voters.includes(id))) this.counts.add('member replaced in one change');
   }
 
   #mix(value: number): void {

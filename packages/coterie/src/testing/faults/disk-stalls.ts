@@ -1,16 +1,22 @@
 import { FaultFamily } from './fault-family.js';
 
+const logAlone = 2;
+
 /** Disks that stall. */
 export class DiskStallFaults extends FaultFamily {
-  override readonly counts = ['disk slowed'];
+  override readonly counts = ['disk slowed', 'log stalled for 5 s'];
 
   override start(): void {
     const random = this.random;
     this.strikes(random.pick([5000, 20_000]), () => this.#slow());
   }
 
-  /** Outside the core a disk that stalls goes on so for good, and others begin to. */
+  /**
+   * Outside the core the disks of logs that stall go on so for good, and others begin to. Those of stores do not: a
+   * leader that cannot load what it is to apply goes on leading, and takes no write (docs/adr/0007).
+   */
   override freeze(core: ReadonlySet<string>): void {
+    for (const machine of this.world.machines.values()) machine.storeSlowness = 1;
     if (!this.leaveOut(core)) this.stop();
     else for (const name of core) this.#mend(name);
   }
@@ -29,15 +35,15 @@ export class DiskStallFaults extends FaultFamily {
   #slow(): void {
     const machines = this.within;
     const slow = this.random.chance(0.3) ? machines : [this.random.pick(machines)];
-    const slowness = this.random.pick([20, 500, 5000]);
-    const forMs = this.random.nextInt(4000);
+    const slowness = this.random.pick([20, 500, 5000, 20_000]);
+    const forMs = this.random.nextInt(this.random.pick([4000, 4000, 10_000]));
     for (const name of slow) {
       const machine = this.world.machines.get(name)!;
       this.world.counts.add('disk slowed');
       // Both, or one of them alone.
-      const part = this.random.nextInt(3);
+      const part = this.core === undefined ? this.random.nextInt(3) : logAlone;
       if (part !== 1) machine.slowness = slowness;
-      if (part !== 2) machine.storeSlowness = slowness;
+      if (part !== logAlone) machine.storeSlowness = slowness;
       this.world.time.schedule(forMs, () => {
         if (this.core?.has(name) !== false) this.#mend(name);
       });

@@ -3,6 +3,8 @@ import type { SimMember } from '../sim-member.js';
 import { FaultFamily, shuffled } from './fault-family.js';
 
 const mendEveryMs = 500;
+/** How long after a joint change was proposed its leader may still die of it. */
+const interruptWithinMs = 2000;
 
 /**
  * The cluster changes under load: members demoted, promoted and removed, one at a time and several in a joint change,
@@ -11,6 +13,7 @@ const mendEveryMs = 500;
 export class MembershipFaults extends FaultFamily {
   override readonly counts = [
     ...['leadership transfer asked', 'member demoted', 'member promoted', 'member removed', 'several members changed'],
+    'leader died in a joint change',
     ...[
       'joint change left by hand',
       'removed member stopped',
@@ -59,6 +62,7 @@ export class MembershipFaults extends FaultFamily {
       (node, { progress }) => this.#step(node, 'addVoter', caughtUp(progress), 'member promoted'),
       (node, { conf }) => this.#step(node, 'remove', [...conf.voters, ...conf.learners], 'member removed'),
       (node, { conf }) => this.#several(node, conf.voters),
+      (node, { conf, progress }) => this.#replace(node, conf.voters, caughtUp(progress)),
     ];
   }
 
@@ -88,11 +92,37 @@ export class MembershipFaults extends FaultFamily {
     this.#propose(node, steps, 'several members changed');
   }
 
+  /** A voter becomes a learner and a learner takes its place, at once. */
+  #replace(node: RaftNode, voters: readonly number[], learners: readonly number[]): void {
+    if (learners.length === 0) return;
+    const steps = [
+      { op: 'addVoter', id: this.random.pick(learners) },
+      { op: 'addLearner', id: this.random.pick(voters) },
+    ] as const;
+    this.#propose(node, steps, 'several members changed');
+  }
+
   #propose(node: RaftNode, steps: ConfChange['steps'], what: string): void {
     const transition = this.random.pick(['auto', 'auto', 'implicit', 'explicit'] as const);
     if (!node.changeMembership({ transition, steps }, []).ok) return;
     this.world.counts.add(what);
     this.world.confChanges++;
+    if (steps.length > 1 && this.random.chance(0.4)) this.#interrupt(this.world.time.now + interruptWithinMs);
+  }
+
+  /** The leader dies as soon as the joint configuration is in force: whoever comes next has to leave it. */
+  #interrupt(untilMs: number): void {
+    this.world.time.schedule(1 + this.random.nextInt(10), () => {
+      const { leader, time } = this.world;
+      if (this.stopped || time.now >= untilMs) return;
+      if (leader === undefined || nodeOf(leader).status().conf.votersOutgoing.length === 0) {
+        this.#interrupt(untilMs);
+        return;
+      }
+      this.world.counts.add('leader died in a joint change');
+      this.world.die(leader.name, this.random.chance(0.5) ? 'power' : 'kill');
+      this.bootLater(leader.name, [3000]);
+    });
   }
 
   // ------------------------------------------------------------------------------------------------------- afterwards
@@ -133,6 +163,10 @@ export class MembershipFaults extends FaultFamily {
   #leader(): RaftNode | undefined {
     return this.world.leader?.engine.replica?.node;
   }
+}
+
+function nodeOf(member: SimMember): RaftNode {
+  return member.engine.replica!.node;
 }
 
 /** A learner that has answered: one that is gone would cost a small cluster its quorum, and no operator promotes it. */
