@@ -61,6 +61,8 @@ export interface MvccLimits {
   readonly watchRanges: number;
   /** Bytes that one watch holds for a slow reader. */
   readonly watchBytes: number;
+  /** Steps of taking changes to watches (a microsecond each, about) after which the event loop is given back. */
+  readonly watchSteps: number;
   /** Revisions without an event after which a watch with `progress` is told where it stands. */
   readonly progressRevisions: number;
   /** Reads that wait for a revision. */
@@ -80,9 +82,10 @@ export const defaultLimits: MvccLimits = {
   openBytes: 64 * MiB,
   rangeEntries: 10_000,
   rangeBytes: 64 * MiB,
-  watches: 10_000,
+  watches: 100_000,
   watchRanges: 128,
   watchBytes: 4 * MiB,
+  watchSteps: 256,
   progressRevisions: 1_000,
   revisionWaiters: 10_000,
   iterators: 1_000,

@@ -44,7 +44,7 @@ export class SimMember {
     const process = (this.process = world.time.process(dead));
     const { clock, turns } = process;
     const { checks } = world;
-    const { checkpointBytes, segmentBytes, watchBytes, options, core, leaderPriorities } = world.parameters;
+    const { checkpointBytes, segmentBytes, watchBytes, watchSteps, options, core, leaderPriorities } = world.parameters;
     const disks = simStorage(machine, {
       process,
       dead,
@@ -75,7 +75,7 @@ export class SimMember {
       transport: this.transport.port,
       options,
       core: { ...core, leaderPriority: leaderPriorities[Object.keys(world.peers).indexOf(name)] ?? 0 },
-      limits: { watchBytes },
+      limits: { watchBytes, watchSteps },
       history: { revisions: 1_000_000, ms: 1e9 },
       requestTimeoutMs: 10_000,
       closeTimeoutMs: 5000,

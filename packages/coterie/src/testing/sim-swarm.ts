@@ -22,6 +22,8 @@ export interface SimParameters {
   readonly snapshotChunkBytes: number;
   /** What one watch holds for a slow reader. */
   readonly watchBytes: number;
+  /** Steps of taking changes to watches in one turn. */
+  readonly watchSteps: number;
   /** By member: who is preferred as leader; 0 for nobody in particular. */
   readonly leaderPriorities: readonly number[];
   /** The families of faults that take part. */
@@ -74,6 +76,7 @@ export function drawParameters(seed: number, choice: SimOptions = {}): SimParame
     linkFrames: random.pick([5, 20, 200, 10_000, 10_000]),
     snapshotChunkBytes: random.pick([256, 4 * kib, 64 * kib]),
     watchBytes: new SeededRandom(Math.imul(seed, 0xc2b2ae35) ^ 0x3a7c).pick([256, 4 * kib, 4 << 20]),
+    watchSteps: new SeededRandom(Math.imul(seed, 0xc2b2ae35) ^ 0x57e9).pick([1, 16, 256]),
     leaderPriorities: random.chance(0.3) ? Array.from({ length: members }, () => random.nextInt(3)) : [],
     families: familyNames,
     drills: [],

@@ -47,5 +47,5 @@ export interface PortLimits {
   readonly portStreams: number;
 }
 
-/** The bounds unless told: more than one session may have open. */
-export const defaultPortLimits: PortLimits = { portCalls: 16_384, portStreams: 16_384 };
+/** The bounds unless told: more than one session, and one store's watches, may have open. */
+export const defaultPortLimits: PortLimits = { portCalls: 16_384, portStreams: 131_072 };

@@ -3,6 +3,7 @@ import type { EngineStream, KvEngine, RawBatch, RawEvent, WatchRequest } from '.
 import { invalid } from './arguments.js';
 import type { Endable, KvLifecycle } from './lifecycle.js';
 import type { Pacer } from './pacing.js';
+import { onceAborted } from './signal-ends.js';
 import type { ViewCodec } from './view-codec.js';
 import type { Watch, WatchBatch, WatchEvent } from './watch.js';
 
@@ -30,7 +31,8 @@ export class KvWatch implements Watch<unknown, unknown>, Endable {
   readonly ready: Promise<{ readonly revision: number }>;
   readonly #context: WatchContext;
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = () => this.#end('signal');
+  /** Takes its end by the signal back. */
+  #unlisten: (() => void) | undefined;
   #stream: EngineStream<RawBatch> | undefined;
   #page: readonly RawBatch[] = [];
   #at = 0;
@@ -61,7 +63,7 @@ export class KvWatch implements Watch<unknown, unknown>, Endable {
     else if (this.#signal?.aborted === true) this.#end('signal');
     if (this.#end_ !== undefined) throw this.#endedEarly(this.#end_);
     lifecycle.enter(this);
-    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#signal !== undefined) this.#unlisten = onceAborted(this.#signal, () => this.#end('signal'));
     let page: readonly RawBatch[] | undefined;
     try {
       this.#stream = engine.watch(request);
@@ -69,7 +71,10 @@ export class KvWatch implements Watch<unknown, unknown>, Endable {
     } catch (error) {
       throw this.#fail(error);
     }
-    if (page === undefined) throw this.#endedEarly(this.#end_ ?? 'store');
+    // Whoever opens very many, one after the other or at once, lets timers and sockets run.
+    const pause = this.#context.pacer.pause();
+    if (pause !== undefined) await pause;
+    if (page === undefined || this.#over) throw this.#endedEarly(this.#end_ ?? 'store');
     const [opened] = page;
     invariant(opened?.kind === 'opened', 'a watch opens with its revision', { kind: opened?.kind });
     this.#page = page;
@@ -103,7 +108,7 @@ export class KvWatch implements Watch<unknown, unknown>, Endable {
     if (this.#over) return;
     this.#over = true;
     this.#page = [];
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#unlisten?.();
     this.#context.lifecycle.leave(this);
     this.#stream?.close();
   }
@@ -132,6 +137,10 @@ export class KvWatch implements Watch<unknown, unknown>, Endable {
     const pause = this.#context.pacer.pause();
     if (pause !== undefined) await pause;
     while (!this.#over) {
+      // It may be one of very many, whose end comes in a later turn.
+      if (this.#signal?.aborted === true) this.#end('signal');
+      else if (this.#context.lifecycle.closed) this.#end('store');
+      if (this.#over) break;
       const raw = this.#page[this.#at];
       if (raw !== undefined) {
         this.#at++;

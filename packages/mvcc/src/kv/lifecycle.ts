@@ -1,5 +1,9 @@
 import { CoterieError } from '@coterie/errors';
 import { invalid, kindOf } from './arguments.js';
+import { systemScheduler } from './system-time.js';
+
+/** What ends in one turn when a store closes or a signal fires: a few microseconds each. */
+export const endedATurn = 256;
 
 /** Something that ends when the store closes. */
 export interface Endable {
@@ -69,8 +73,22 @@ export class KvLifecycle {
     if (this.#closed) return;
     this.#closed = true;
     this.#handlers.length = 0;
-    for (const each of [...this.#running]) each.storeClosed();
-    this.#running.clear();
+    this.#endSome();
+  }
+
+  /**
+   * Very many watches may be open: what is left of them ends in later turns, and is refused its next call meanwhile.
+   */
+  #endSome(): void {
+    let ended = 0;
+    for (const each of this.#running) {
+      if (ended++ === endedATurn) {
+        systemScheduler.defer(() => this.#endSome());
+        return;
+      }
+      this.#running.delete(each);
+      each.storeClosed();
+    }
   }
 
   /** Until `leave`, the store's end is told to it. */

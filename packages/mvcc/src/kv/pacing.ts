@@ -27,7 +27,8 @@ export class Pacer {
   readonly #clock: KvClock;
   readonly #scheduler: KvScheduler;
   #since: number;
-  #pause: Promise<void> | undefined;
+  #waiting: (() => void)[] = [];
+  #waking = false;
 
   constructor(clock: KvClock, scheduler: KvScheduler) {
     this.#clock = clock;
@@ -35,18 +36,37 @@ export class Pacer {
     this.#since = clock.now();
   }
 
-  /** Something to wait for before going on, when it is time to give way. */
+  /**
+   * Something to wait for before going on, when it is time to give way.
+   *
+   * Those who wait go on in the order in which they came, as many as fit into one stretch: very many that went on at
+   * once would hold the loop as if nobody had paused.
+   */
   pause(): Promise<void> | undefined {
-    if (this.#pause !== undefined) return this.#pause;
-    if (this.#clock.now() - this.#since < stretchMs) return undefined;
-    this.#pause = new Promise((resolve) => {
-      this.#scheduler.defer(() => {
-        this.#since = this.#clock.now();
-        this.#pause = undefined;
-        resolve();
-      });
+    if (this.#waiting.length === 0 && this.#clock.now() - this.#since < stretchMs) return undefined;
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#waiting.length === 1 && !this.#waking) this.#defer();
     });
-    return this.#pause;
+  }
+
+  #defer(): void {
+    this.#scheduler.defer(() => void this.#wake());
+  }
+
+  async #wake(): Promise<void> {
+    this.#since = this.#clock.now();
+    this.#waking = true;
+    const waiting = this.#waiting;
+    let woken = 0;
+    while (woken < waiting.length && this.#clock.now() - this.#since < stretchMs) {
+      for (const until = Math.min(woken + stride, waiting.length); woken < until; woken++) waiting[woken]!();
+      // What they do first is done before the clock is looked at again.
+      await Promise.resolve();
+    }
+    this.#waiting = waiting.slice(woken);
+    this.#waking = false;
+    if (this.#waiting.length > 0) this.#defer();
   }
 
   /** `items.map(fn)`, giving way in between. The items are at hand and their number is bounded. */

@@ -26,6 +26,8 @@ export interface CatchUpOptions {
   readonly work: SlicedWork;
   /** About how many bytes of changes one read asks for. */
   readonly chunkBytes: number;
+  /** Where the state stands, and what is compacted. */
+  readonly revision: () => number;
   readonly compactRevision: () => number;
 }
 
@@ -136,11 +138,13 @@ export class CatchUp<W extends LateWatch> {
 
   #read(from: number): void {
     const read = {};
+    const revision = this.#options.revision();
     this.#reads.set(from, read);
     this.#options.store.changes(from, this.#options.chunkBytes, (error, changes, next) => {
       if (this.#reads.get(from) !== read) return;
       this.#reads.delete(from);
-      if (error === undefined) this.#serve(from, changes, Math.max(next, from));
+      // Nothing there: then nothing up to where the state stood when it was asked. A new store has no revision 1.
+      if (error === undefined) this.#serve(from, changes, changes.length > 0 ? next : Math.max(from, revision + 1));
       else {
         const group = this.#waiting.get(from);
         this.#waiting.delete(from);

@@ -3,9 +3,6 @@ import type { TurnScheduler } from '@coterie/raft';
 /** Work that stops after every step and says what it cost, in units of about a microsecond. */
 export type Steps = Generator<number, void>;
 
-/** Units of one turn: with what consumers do of it, well below the 5 ms that our own loops may hold the event loop. */
-const turnUnits = 256;
-
 /**
  * Runs long work in slices that leave the event loop to others.
  *
@@ -14,14 +11,19 @@ const turnUnits = 256;
  */
 export class SlicedWork {
   readonly #scheduler: TurnScheduler;
+  readonly #turnUnits: number;
   readonly #pause: () => void;
   #tasks: Steps[] = [];
   #running = false;
   #deferred = false;
 
-  /** @param pause called at the end of each slice, before others run */
-  constructor(scheduler: TurnScheduler, pause: () => void) {
+  /**
+   * @param turnUnits of one turn: with what consumers do of it, it stays well below 5 ms
+   * @param pause called at the end of each slice, before others run
+   */
+  constructor(scheduler: TurnScheduler, turnUnits: number, pause: () => void) {
     this.#scheduler = scheduler;
+    this.#turnUnits = turnUnits;
     this.#pause = pause;
   }
 
@@ -35,7 +37,7 @@ export class SlicedWork {
     this.#running = true;
     try {
       // Each has its share; what a short one leaves, the others have.
-      for (let left = turnUnits; left > 0 && this.#tasks.length > 0;) {
+      for (let left = this.#turnUnits; left > 0 && this.#tasks.length > 0;) {
         const tasks = this.#tasks;
         this.#tasks = [];
         const share = left / tasks.length;

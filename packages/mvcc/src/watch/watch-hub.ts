@@ -6,7 +6,7 @@ import type { Store } from '../store/store.js';
 import type { RevisionEvents } from '../store/types.js';
 import { CatchUp } from './catch-up.js';
 import { fanOut } from './fan-out.js';
-import { InitialState } from './initial-state.js';
+import { InitialState, SharedViews } from './initial-state.js';
 import { SlicedWork, type Steps } from './sliced-work.js';
 import { Watch, type WatchSource } from './watch.js';
 import { WatcherIndex } from './watcher-index.js';
@@ -32,6 +32,7 @@ const chunkBytes = 256 * 1024;
 export class WatchHub implements WatchSource {
   readonly #store: WatchHubOptions['store'];
   readonly #limits: MvccLimits;
+  readonly #views: SharedViews;
   readonly #work: SlicedWork;
   readonly #chunkBytes: number;
   readonly #catchUp: CatchUp<Watch>;
@@ -55,6 +56,7 @@ export class WatchHub implements WatchSource {
   constructor(options: WatchHubOptions) {
     const { store, scheduler, limits, revision } = options;
     this.#store = store;
+    this.#views = new SharedViews(() => store.view());
     this.#limits = limits;
     this.#revision = revision;
     this.#offered = revision;
@@ -62,12 +64,13 @@ export class WatchHub implements WatchSource {
     this.#compactRevision = options.compactRevision;
     this.#progressAt = revision + limits.progressRevisions;
     this.#chunkBytes = Math.min(chunkBytes, limits.watchBytes);
-    this.#work = new SlicedWork(scheduler, () => this.#wake());
+    this.#work = new SlicedWork(scheduler, limits.watchSteps, () => this.#wake());
     this.#catchUp = new CatchUp({
       store,
       scheduler,
       work: this.#work,
       chunkBytes: this.#chunkBytes,
+      revision: () => this.#revision,
       compactRevision: () => this.#compactRevision,
     });
   }
@@ -97,7 +100,7 @@ export class WatchHub implements WatchSource {
    */
   watch(request: WatchRequest): EngineStream<RawBatch> {
     this.#check(request);
-    const initial = request.initial ? new InitialState(this.#store.view(), request.ranges) : undefined;
+    const initial = request.initial ? new InitialState(this.#views.at(this.#revision), request.ranges) : undefined;
     const next = initial === undefined ? (request.fromRevision ?? this.#revision + 1) : initial.revision + 1;
     const watch = new Watch(this, request, next, initial);
     this.#watches.add(watch);
@@ -123,6 +126,7 @@ export class WatchHub implements WatchSource {
     this.#revision = revision;
     this.#compactRevision = compactRevision;
     this.#catchUp.reset();
+    this.#views.reset();
     // What the store that was replaced still owes may never come; what comes of it all the same is not heard.
     this.#read = undefined;
     if (this.#stage !== 'offering') this.#goOn();
@@ -173,6 +177,7 @@ export class WatchHub implements WatchSource {
   *#offerAll(changes: readonly RevisionEvents[]): Steps {
     for (const change of changes) {
       const { revision } = change;
+      if (revision <= this.#offered) continue;
       this.#offering = revision;
       if (this.#live.size > 0) {
         yield* fanOut(
@@ -222,7 +227,8 @@ export class WatchHub implements WatchSource {
     this.#store.changes(from, this.#chunkBytes, (error, changes) => {
       if (this.#read !== read) return;
       this.#read = undefined;
-      if (error === undefined) this.#offerChanges(changes);
+      if (error === undefined && changes.length > 0) this.#offerChanges(changes);
+      else if (error === undefined) this.#endLive(revision, () => missing(from, revision));
       else this.#endLive(revision, () => error);
     });
   }
@@ -274,4 +280,9 @@ export class WatchHub implements WatchSource {
 
 function invalid(argument: string, message: string): CoterieError {
   return new CoterieError('ERR_INVALID_ARGUMENT', { message, argument });
+}
+
+/** A state without its history: no snapshot and no checkpoint is so. */
+function missing(from: number, revision: number): CoterieError {
+  return new CoterieError('ERR_CORRUPT', { message: `the history has nothing from revision ${from} to ${revision}` });
 }

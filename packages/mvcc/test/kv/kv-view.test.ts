@@ -318,8 +318,30 @@ describe('limits', () => {
   });
 });
 
+describe('very many watches', () => {
+  it('of one signal have one listener, and end with it, some turns later', async () => {
+    const kv = createKv(new ModelEngine());
+    const controller = new AbortController();
+    let added = 0;
+    const { signal } = controller;
+    const add = signal.addEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      added++;
+      add(...args);
+    };
+    const watches = Array.from({ length: 1_000 }, () => kv.watch('k', { signal }));
+    await Promise.all(watches.map(({ ready }) => ready));
+    const waiting = watches.map((watch) => watch.next());
+    expect(added).toBe(1);
+    await kv.put('k', '1');
+    controller.abort();
+    const ends = await Promise.all(watches.map((watch, i) => waiting[i]!.then(() => watch.next())));
+    expect(ends.every(({ done }) => done)).toBe(true);
+  });
+});
+
 describe('giving way', () => {
-  it('is asked for only after a stretch, by all loops of a store together', async () => {
+  it('is asked for only after a stretch; those who wait go on in order, a stretch at a time', async () => {
     let now = 0;
     const deferred: (() => void)[] = [];
     const pacer = new Pacer(
@@ -328,14 +350,27 @@ describe('giving way', () => {
     );
     expect(pacer.pause()).toBeUndefined();
     now = 4;
-    const pause = pacer.pause();
-    expect(pause).toBeDefined();
-    expect(pacer.pause()).toBe(pause);
-    expect(deferred).toHaveLength(1);
-    now = 10;
-    deferred[0]!();
-    await pause;
-    expect(pacer.pause()).toBeUndefined();
+    const woken: number[] = [];
+    for (let i = 0; i < 200; i++) {
+      const pause = pacer.pause();
+      expect(pause).toBeDefined();
+      // Each holds the loop for a tenth of a millisecond.
+      void pause!.then(() => {
+        now += 0.1;
+        woken.push(i);
+      });
+    }
+    for (let turns = 1; woken.length < 200; turns++) {
+      const before = woken.length;
+      expect(deferred).toHaveLength(turns);
+      deferred[turns - 1]!();
+      for (let i = 0; i < 20; i++) await Promise.resolve();
+      expect(woken.length - before).toBeGreaterThan(0);
+      expect(woken.length - before).toBeLessThanOrEqual(64);
+    }
+    expect(woken).toEqual(Array.from({ length: 200 }, (_, i) => i));
+    now += 10;
+    expect(pacer.pause()).toBeDefined();
   });
 
   it('happens within a large result', async () => {

@@ -1,3 +1,4 @@
+import { CoterieError } from '@coterie/errors';
 import type { SnapshotMeta, SnapshotSink } from '@coterie/raft';
 import { compareKeys, inRange } from '../../src/command/key-range.js';
 import type { Store, StoreHost } from '../../src/store/store.js';
@@ -176,6 +177,11 @@ export class MemoryStore implements Store {
     done: (error: Error | undefined, changes: readonly RevisionEvents[], next: number) => void,
   ): void {
     const answer = () => {
+      const compactRevision = this.#compactRevision;
+      if (from < compactRevision) {
+        done(new CoterieError('ERR_COMPACTED', { message: `${from} is compacted`, compactRevision }), [], from);
+        return;
+      }
       const changes = this.#history.filter(({ revision }) => revision >= from).slice(0, this.changesMax);
       done(undefined, changes, (changes.at(-1)?.revision ?? from - 1) + 1);
     };

@@ -51,6 +51,10 @@ export function seededRandom(seed: number): Random {
 export class ManualScheduler implements TurnScheduler {
   #due: (() => void)[] = [];
 
+  get idle(): boolean {
+    return this.#due.length === 0;
+  }
+
   defer(fn: () => void): void {
     this.#due.push(fn);
   }

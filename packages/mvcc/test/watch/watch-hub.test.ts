@@ -143,6 +143,16 @@ describe('from a revision', () => {
     expect(revisions(consumer.changes)).toEqual([4, 5]);
   });
 
+  test('of a store that has none yet: waits, and does not ask again and again', async () => {
+    const world = new WatchWorld();
+    const consumer = await world.watch({ fromRevision: 1 }).drain();
+    expect(world.scheduler.idle).toBe(true);
+    world.put('k');
+    world.publish();
+    await settle();
+    expect(revisions(consumer.changes)).toEqual([2]);
+  });
+
   test('that is compacted: refused; the compact revision itself is not', async () => {
     const world = new WatchWorld();
     for (let at = 0; at < 5; at++) world.put('k');
@@ -322,5 +332,17 @@ describe('bad requests', () => {
     world.watch({});
     world.watch({});
     expect(() => world.watch({})).toThrow(expect.objectContaining({ code: 'ERR_OVERLOADED' }));
+  });
+});
+
+describe('progress of a watch that is behind', () => {
+  test('tells where it stands although nothing is for it', async () => {
+    const world = new WatchWorld({ progressRevisions: 10 });
+    for (let at = 0; at < 40; at++) world.put('k');
+    world.publish();
+    const consumer = world.watch({ fromRevision: 2, progress: true, ranges: [keyAlone('rare')] });
+    await consumer.drain();
+    const told = consumer.batches.filter(({ kind }) => kind === 'progress').map(({ revision }) => revision);
+    expect(told).toEqual([13, 25, 37]);
   });
 });

@@ -84,6 +84,7 @@ export class Consumer {
   readonly batches: RawBatch[] = [];
   error: unknown;
   ended = false;
+  closed = false;
   readonly #world: WatchWorld;
   readonly #stream: EngineStream<RawBatch>;
   #pulling = false;
@@ -129,6 +130,7 @@ export class Consumer {
   }
 
   close(): void {
+    this.closed = true;
     this.#stream.close();
   }
 }
@@ -141,6 +143,10 @@ export class LateAnswers {
   constructor(store: MemoryStore, random: Random) {
     this.#random = random;
     store.deferChanges = (answer) => this.#waiting.push(answer);
+  }
+
+  get idle(): boolean {
+    return this.#waiting.length === 0;
   }
 
   answerOne(): void {
