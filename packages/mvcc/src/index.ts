@@ -36,7 +36,7 @@ export type {
 } from './kv/encoding.js';
 export type { AddResult, DeleteDone, Entry, KeyEntry, PutDone, RangeResult, Refused } from './kv/entry.js';
 export type { AnyKv, Consistency, GetOptions, Kv, PutOptions, RangeOptions, UpdateOptions, Updated } from './kv/kv.js';
-export type { Lease, LeaseInfo } from './kv/lease.js';
+export type { AttachLeaseOptions, Lease, LeaseInfo, LeaseOptions, NewLeaseOptions } from './kv/lease.js';
 export type { Range } from './kv/range.js';
 export type {
   AddOp,
@@ -85,6 +85,7 @@ export type {
   RangeRequest,
   RawBatch,
   RawEvent,
+  RawLease,
   ReadRequest,
   WatchRequest,
 } from './engine/engine.js';
@@ -100,6 +101,8 @@ export {
 } from './engine/surface.js';
 export type {
   Comparison,
+  LeaseHandle,
+  LeaseRequest,
   Operation,
   OperationResult,
   RawEntry,
@@ -116,7 +119,7 @@ export type { DataDirLock } from './data-dir/directory-lock.js';
 export { guardedLogger, type Logger } from './kv/logger.js';
 export { defaultHistoryLimits, type HistoryLimits } from './upkeep/history-keeper.js';
 export { Upkeep, type UpkeepHost } from './upkeep/upkeep.js';
-export { encodeEndSession } from './command/encode.js';
+export { encodeEndSession, encodeExpireLeases } from './command/encode.js';
 export { crc32c } from './files/crc32c.js';
 export type { BackgroundFiles } from './files/background-files.js';
 export { writeFileAtomically, type FileSystem } from './files/file-system.js';

@@ -34,6 +34,19 @@ export const replicatedLimits = {
   openOperations: 4_096,
   /** Bytes of results that one session keeps. */
   sessionResultBytes: 1 * MiB,
+  /** Leases of the cluster, those of keys' own among them. */
+  leases: 100_000,
+  /** Keys of one lease: they all go in one revision. Their bytes are bounded by `revisionBytes` for the same reason. */
+  leaseKeys: 10_000,
+  /** The shortest and the longest time to live. */
+  leaseTtlMsMin: 100,
+  leaseTtlMsMax: 9_000_000_000_000,
+  /** Leases that one command renews. */
+  renewalsPerCommand: 4_096,
+  /** Leases whose end one log entry brings. */
+  expiriesPerEntry: 256,
+  /** Keys that the ends of leases delete in one entry, beyond which the later ones come with a later entry. */
+  leaseDeletesPerEntry: 1_000,
   /** Log time without contact after which a session may be ended. */
   sessionTtlMs: 600_000,
 } as const;

@@ -12,8 +12,10 @@ import type {
   TurnScheduler,
 } from '@coterie/raft';
 import type { RawEntry, RawRange, WriteRequest, WriteResult } from './command/operation.js';
-import type { CallControl, EngineStream, IterateRequest, RawBatch, WatchRequest } from './engine/engine.js';
-import { type MvccLimits, resolveLimits } from './limits.js';
+import type { CallControl, EngineStream, IterateRequest, RawBatch, RawLease, WatchRequest } from './engine/engine.js';
+import { LeaseReads } from './lease/lease-reads.js';
+import type { DueLease } from './lease/lease-table.js';
+import { type MvccLimits, replicatedLimits, resolveLimits } from './limits.js';
 import { Scrub, type ScrubStep } from './integrity/scrub.js';
 import { recall } from './read/recall.js';
 import { type LocalRange, Reads } from './read/reads.js';
@@ -67,11 +69,12 @@ const expiredMax = 1_024;
  */
 export class MvccStateMachine implements StateMachine, SnapshotStore, SessionReplica {
   readonly #store: Store;
-  readonly #commands = new EntryCommands();
+  readonly #commands: EntryCommands;
   readonly #state: ReplicatedState;
   readonly #reads: Reads;
   readonly #hub: WatchHub;
   readonly #waiters: RevisionWaiters;
+  readonly #leaseReads: LeaseReads;
   readonly #scrub: Scrub;
   #host: StateMachineHost | undefined;
   #listener: SessionListener | undefined;
@@ -82,8 +85,10 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     const limits = resolveLimits(options.limits);
     this.#store = store;
     this.#state = new ReplicatedState(store, options.hashEvery);
+    this.#commands = new EntryCommands((lease) => this.#state.leases.find(lease)?.keys ?? []);
     this.#reads = new Reads(store, this.#state, limits);
     this.#waiters = new RevisionWaiters(clock, limits.revisionWaiters);
+    this.#leaseReads = new LeaseReads(this.#state, clock);
     this.#scrub = new Scrub({
       store,
       content: () => this.#state.content,
@@ -132,6 +137,7 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     const effects = this.#state.apply(entry, this.#commands.take(entry));
     for (const change of effects.changes) this.#scrub.applied(change);
     this.#store.entryApplied(entry.index);
+    this.#leaseReads.applied();
     // Only now, when the entry is applied as a whole, does anybody hear of it: none of them can see half an entry.
     if (effects.compactRevision !== undefined) this.#hub.compacted(effects.compactRevision);
     if (effects.changes.length > 0) {
@@ -221,6 +227,28 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
    */
   expiredSessions(logTimeMs: number): readonly number[] {
     return this.#state.sessions.expired(logTimeMs, expiredMax);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ leases
+
+  /**
+   * Leases whose time is over at this log time, for a leader to propose their end by `encodeExpireLeases`: as many as
+   * one entry may end, so that many which end at once do so over some time. What was named is not named again for a
+   * second.
+   */
+  takeDueLeases(logTimeMs: number): readonly DueLease[] {
+    const { expiriesPerEntry, leaseDeletesPerEntry } = replicatedLimits;
+    return this.#state.leases.takeDue(logTimeMs, expiriesPerEntry, leaseDeletesPerEntry);
+  }
+
+  /** A lease with its keys in order, as this replica has it. */
+  lease(id: number): (RawLease & { readonly keys: readonly BinaryKey[] }) | undefined {
+    return this.#leaseReads.get(id);
+  }
+
+  /** All leases of this replica, in the order of granting. */
+  leases(): EngineStream<RawLease> {
+    return this.#leaseReads.list();
   }
 
   // ------------------------------------------------------------------------------------------------------------- state

@@ -8,6 +8,7 @@ import {
   type RangeRequest,
   type RawBatch,
   type RawEntry,
+  type RawLease,
   type RawRange,
   type WatchRequest,
   type WriteRequest,
@@ -27,7 +28,7 @@ import { Deadlines } from './deadlines.js';
 import { deferredStream } from './deferred-stream.js';
 import type { Engine, MemberInfo, PeerDiagnostics, PeerState, PeerStatus, StopReason } from './engine.js';
 import type { PeerEngineParts } from './peer-engine-parts.js';
-import { asCoterieError, noLeaderError, removedError } from './peer-errors.js';
+import { againAs, asCoterieError, noLeaderError, notBegun, removedError } from './peer-errors.js';
 import { ReadGate, type Freshness } from './read-gate.js';
 import { Replica } from './replica.js';
 import { WaitingRoom } from './waiting-room.js';
@@ -37,7 +38,6 @@ import { handOver, memberNamed, tryHandOver } from './hand-over.js';
 
 /** How often enrolment asks round, and a leader looks after sessions and history. */
 const enrolMs = 200;
-const upkeepMs = 1000;
 
 /**
  * The engine of one peer: first its enrolment, then its replica; and the calls of the boundary on top of it.
@@ -220,7 +220,7 @@ export class PeerEngine implements Engine {
     const upkeep = new Upkeep(replica, this.#parts.history, this.#parts.logger);
     this.#timers.push(
       ports.clock.setInterval(() => this.#guard(() => this.#onHeartbeat()), options.heartbeatMs),
-      ports.clock.setInterval(() => this.#guard(() => upkeep.perform()), upkeepMs),
+      ...upkeep.duties.map(({ everyMs, run }) => ports.clock.setInterval(() => this.#guard(run), everyMs)),
     );
     this.#callers.admit(replica);
     this.#publish();
@@ -291,6 +291,18 @@ export class PeerEngine implements Engine {
     });
   }
 
+  async lease(request: { readonly id: number }, control: CallControl): ReturnType<Engine['lease']> {
+    const replica = await this.#fresh('a lease', { consistency: 'linearizable' }, control);
+    return replica.machine.lease(request.id);
+  }
+
+  leases(_: null): EngineStream<RawLease> {
+    return deferredStream(async (signal) => {
+      const replica = await this.#fresh('leases', { consistency: 'linearizable' }, { signal });
+      return replica.machine.leases();
+    });
+  }
+
   async ready(_: null, control: CallControl): Promise<PeerStatus> {
     const begun = this.#parts.ports.clock.now();
     const timeoutMs = control.timeoutMs ?? 0;
@@ -352,19 +364,12 @@ export class PeerEngine implements Engine {
     if (this.#error !== undefined) return Promise.reject(this.#refusal(outcome));
     if (this.#replica !== undefined) return Promise.resolve(this.#replica);
     return this.#callers.wait(what, control, this.#parts.requestTimeoutMs).catch((error: unknown) => {
-      if (outcome === undefined || !(error instanceof CoterieError)) throw error;
-      const { code, message } = error;
-      throw new CoterieError(code === 'ERR_TIMEOUT' ? 'ERR_NO_LEADER' : code, { message, outcome, cause: error });
+      throw outcome === undefined ? error : notBegun(error, outcome);
     });
   }
 
   #refusal(outcome?: 'not-applied'): CoterieError {
-    const error = this.#error!;
-    return new CoterieError(error.code, {
-      message: error.message,
-      cause: error,
-      ...(outcome === undefined ? {} : { outcome }),
-    });
+    return againAs(this.#error!, outcome);
   }
 
   // ------------------------------------------------------------------------------------------------------------ status

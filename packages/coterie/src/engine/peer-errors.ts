@@ -1,4 +1,4 @@
-import { CoterieError } from '@coterie/errors';
+import { CoterieError, type Outcome } from '@coterie/errors';
 import type { TransportPeer } from '@coterie/raft';
 
 /** Whatever went wrong inside, as what a caller may see. */
@@ -6,6 +6,19 @@ export function asCoterieError(error: unknown, what: string): CoterieError {
   if (error instanceof CoterieError) return error;
   const text = error instanceof Error ? error.message : String(error);
   return new CoterieError('ERR_STORAGE', { message: `${what}: ${text}`, cause: error });
+}
+
+/** The reason why a peer stopped, as the error of one call. */
+export function againAs(error: CoterieError, outcome: Outcome | undefined): CoterieError {
+  const known = outcome === undefined ? {} : { outcome };
+  return new CoterieError(error.code, { message: error.message, cause: error, ...known });
+}
+
+/** A call that waited for this peer to become a member, and was never begun. */
+export function notBegun(error: unknown, outcome: 'not-applied'): unknown {
+  if (!(error instanceof CoterieError)) return error;
+  const { code, message } = error;
+  return new CoterieError(code === 'ERR_TIMEOUT' ? 'ERR_NO_LEADER' : code, { message, outcome, cause: error });
 }
 
 export function noLeaderError(others: readonly TransportPeer[], timeoutMs: number, cause: CoterieError): CoterieError {

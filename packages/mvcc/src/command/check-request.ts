@@ -3,6 +3,7 @@ import { defaultLimits, type MvccLimits } from '../limits.js';
 import type { BinaryKey, KeyRange } from '../store/types.js';
 import { inRange, onlyKey } from './key-range.js';
 import type { AddOperation, Comparison, Operation, TxnOperation, WriteRequest } from './operation.js';
+import { checkLeaseOfPut, checkLeaseRequest } from './check-lease.js';
 import { nestingMax } from './request-codec.js';
 
 /** What the numbers of an operation, and of the head of a command, take at the most, besides keys and values. */
@@ -25,6 +26,12 @@ export function checkRequest(request: WriteRequest, limits: MvccLimits = default
   switch (request.kind) {
     case 'compact':
       checkInteger(request.revision, 'revision');
+      return;
+    case 'grantLease':
+    case 'revokeLease':
+    case 'renewLeases':
+    case 'attachLease':
+      checkLeaseRequest(request);
       return;
     case 'txn':
       check.txn(request, limits.txnOps, 1, 1);
@@ -76,6 +83,7 @@ class RequestCheck {
       case 'put':
         this.#key(operation.key);
         this.#value(operation.value);
+        checkLeaseOfPut(operation);
         return;
       case 'delete':
         this.#range(operation.range);

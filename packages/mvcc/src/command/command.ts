@@ -1,4 +1,4 @@
-import type { WriteRequest } from './operation.js';
+import type { LeaseHandle, WriteRequest } from './operation.js';
 
 /**
  * What a log entry carries: one of these a command.
@@ -17,7 +17,8 @@ export type Command =
     }
   | { readonly kind: 'skip'; readonly session: number; readonly sequence: number; readonly ackedBelow: number }
   | { readonly kind: 'touch'; readonly session: number; readonly ackedBelow: number }
-  | { readonly kind: 'endSession'; readonly session: number };
+  | { readonly kind: 'endSession'; readonly session: number }
+  | { readonly kind: 'expireLeases'; readonly leases: readonly LeaseHandle[] };
 
 /** Commands that take a place in the order of their session. */
 export type SequencedCommand = Extract<Command, { readonly sequence: number }>;
@@ -29,7 +30,7 @@ export const commandFormat = 1;
 export const nonceLength = 16;
 
 /** The second byte of a command. */
-export const commandTag = { openSession: 1, write: 2, skip: 3, touch: 4, endSession: 5 } as const;
+export const commandTag = { openSession: 1, write: 2, skip: 3, touch: 4, endSession: 5, expireLeases: 6 } as const;
 
 /**
  * Format and tag, then session, sequence and ackedBelow in six bytes each: fixed, so that they can be set again in

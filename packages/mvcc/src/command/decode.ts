@@ -1,5 +1,7 @@
+import { replicatedLimits } from '../limits.js';
 import { ByteReader, corrupt } from './byte-reader.js';
 import { type Command, commandFormat, commandTag, nonceLength, sequencedHeadBytes } from './command.js';
+import { readHandles } from './lease-codec.js';
 import { readRequest } from './request-codec.js';
 
 /**
@@ -35,6 +37,8 @@ function readBody(from: ByteReader, tag: number): Command {
     }
     case commandTag.endSession:
       return { kind: 'endSession', session: from.u48() };
+    case commandTag.expireLeases:
+      return { kind: 'expireLeases', leases: readHandles(from, replicatedLimits.expiriesPerEntry) };
     case commandTag.openSession: {
       const nonce = from.text(nonceLength);
       if (nonce.length !== nonceLength) throw corrupt('a nonce is too short');

@@ -1,9 +1,12 @@
 import { ByteWriter, putU48, uintSize } from './byte-writer.js';
 import { commandFormat, commandTag, sequencedHeadBytes } from './command.js';
-import type { WriteRequest } from './operation.js';
+import { writeHandles } from './lease-codec.js';
+import type { LeaseHandle, PutOperation, WriteRequest } from './operation.js';
 import { flag, operationTag, writeRequest } from './request-codec.js';
 
 const smallCommandBytes = 256;
+/** Tag and flags of a put, and what it may say of a lease. */
+const putHeadBytes = 10;
 
 /** @param nonce 16 characters, one byte each, drawn at random */
 export function encodeOpenSession(nonce: string): Uint8Array {
@@ -18,7 +21,7 @@ export function encodeWrite(session: number, sequence: number, ackedBelow: numbe
   out.u48(session);
   out.u48(sequence);
   out.u48(ackedBelow);
-  if (request.kind === 'put' && request.ifRevision === undefined) {
+  if (isPlainPut(request)) {
     out.u8(operationTag.put);
     out.u8(request.prev ? flag.prev : 0);
     out.text(request.key);
@@ -64,6 +67,26 @@ export function readdress(command: Uint8Array, session: number, sequence: number
   putU48(command, 14, ackedBelow);
 }
 
+/**
+ * Ends leases, if apply finds that they are past their deadlines.
+ *
+ * @param leases at most the limit `expiriesPerEntry` of them
+ */
+export function encodeExpireLeases(leases: readonly LeaseHandle[]): Uint8Array {
+  const out = begin(commandTag.expireLeases, 16 + leases.length * 16);
+  writeHandles(out, leases);
+  return out.finish();
+}
+
+function isPlainPut(request: WriteRequest): request is PutOperation {
+  return (
+    request.kind === 'put' &&
+    request.ifRevision === undefined &&
+    request.lease === undefined &&
+    request.ttlMs === undefined
+  );
+}
+
 function begin(tag: number, sizeHint: number): ByteWriter {
   const out = new ByteWriter(sizeHint);
   out.u8(commandFormat);
@@ -72,8 +95,9 @@ function begin(tag: number, sizeHint: number): ByteWriter {
 }
 
 function bodySizeHint(request: WriteRequest): number {
+  if (request.kind === 'renewLeases') return 16 + request.leases.length * 16;
   if (request.kind !== 'put') return smallCommandBytes;
   const { key, value } = request;
   const condition = request.ifRevision === undefined ? 0 : uintSize(request.ifRevision);
-  return 2 + condition + uintSize(key.length) + key.length + uintSize(value.length) + value.length;
+  return putHeadBytes + condition + uintSize(key.length) + key.length + uintSize(value.length) + value.length;
 }

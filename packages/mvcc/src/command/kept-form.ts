@@ -33,6 +33,8 @@ export function keptForm(outcome: CommandOutcome): CommandOutcome {
       return { kind: 'delete', ok: true, revision: outcome.revision, deleted: outcome.deleted };
     case 'txn':
       return { ...outcome, results: outcome.results.map(keptResult) };
+    case 'renewLeases':
+      return { ...outcome, lost: [...outcome.lost] };
     default:
       // A copy: what a session keeps is replicated state and must not be an object that a caller holds.
       return { ...outcome };
@@ -62,6 +64,7 @@ function keptResult(result: OperationResult): OperationResult {
 
 /** What a kept outcome counts for in its session. The same on every member: decided from the outcome alone. */
 export function keptBytes(outcome: CommandOutcome): number {
+  if (outcome.kind === 'renewLeases') return outcomeBytes + 8 * outcome.lost.length;
   return outcome.kind === 'txn' ? outcomeBytes + resultsBytes(outcome.results) : outcomeBytes;
 }
 
@@ -82,6 +85,8 @@ export function changedStore(result: WriteResult | OperationResult): boolean {
       return !('ok' in result) || result.ok;
     case 'txn':
       return result.results.some(changedStore);
+    case 'revokeLease':
+      return result.deleted > 0;
     default:
       return false;
   }

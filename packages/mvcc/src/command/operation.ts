@@ -23,6 +23,10 @@ export interface PutOperation {
   readonly key: BinaryKey;
   readonly value: Uint8Array;
   readonly prev: boolean;
+  /** The lease that the key is tied to; 'keep': the one that it has, if any. Left out: none, whatever it had. */
+  readonly lease?: number | 'keep';
+  /** A lease of the key's own, of this time to live. Not with `lease`. */
+  readonly ttlMs?: number;
 }
 export interface DeleteOperation {
   readonly kind: 'delete';
@@ -59,13 +63,30 @@ export interface TxnOperation {
 /** Any operation of a txn. */
 export type Operation = PutOperation | DeleteOperation | GetOperation | RangeOperation | AddOperation | TxnOperation;
 
+/** One lease of one holder: an id may be given again, a generation never is. */
+export interface LeaseHandle {
+  readonly id: number;
+  readonly generation: number;
+}
+
+/** What is done to leases. All of it goes through the log, so that deadlines are state (see `LeaseTable`). */
+export type LeaseRequest =
+  /** `id` 0: one is picked. */
+  | { readonly kind: 'grantLease'; readonly id: number; readonly ttlMs: number }
+  /** `generation` 0: whichever lease has the id. */
+  | { readonly kind: 'revokeLease'; readonly id: number; readonly generation: number }
+  | { readonly kind: 'renewLeases'; readonly leases: readonly LeaseHandle[] }
+  /** What there is of a lease, as of this place in the log; `renew` renews it too. */
+  | { readonly kind: 'attachLease'; readonly id: number; readonly renew: boolean };
+
 /** A write as the engine takes it: one command, one revision at the most. */
 export type WriteRequest =
   | (PutOperation & { readonly ifRevision?: number })
   | (DeleteOperation & { readonly ifRevision?: number })
   | AddOperation
   | TxnOperation
-  | { readonly kind: 'compact'; readonly revision: number };
+  | { readonly kind: 'compact'; readonly revision: number }
+  | LeaseRequest;
 
 /** A live version as data. `lease` 0: none. */
 export interface RawEntry {
@@ -117,4 +138,23 @@ export type WriteResult =
       readonly succeeded: boolean;
       readonly results: readonly OperationResult[];
     }
-  | { readonly kind: 'compact'; readonly revision: number };
+  | { readonly kind: 'compact'; readonly revision: number }
+  | {
+      readonly kind: 'grantLease';
+      readonly revision: number;
+      readonly id: number;
+      readonly generation: number;
+      readonly ttlMs: number;
+    }
+  | { readonly kind: 'revokeLease'; readonly revision: number; readonly deleted: number }
+  /** `lost`: positions in the request of those that are not there any more. */
+  | { readonly kind: 'renewLeases'; readonly revision: number; readonly lost: readonly number[] }
+  /** `remainingMs`: of log time, when the command was applied. */
+  | {
+      readonly kind: 'attachLease';
+      readonly revision: number;
+      readonly id: number;
+      readonly generation: number;
+      readonly ttlMs: number;
+      readonly remainingMs: number;
+    };

@@ -1,5 +1,6 @@
 import { type ByteReader, corrupt } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
+import { isLeaseResult, leaseOutcomeTag, readLeaseResult, writeLeaseResult } from './lease-outcomes.js';
 import type { OperationResult, WriteResult } from './operation.js';
 import type { CommandOutcome, Refusal } from './refusal.js';
 import { nestingMax } from './request-codec.js';
@@ -22,6 +23,9 @@ const refusalCodes: readonly Refusal['code'][] = [
   'ERR_CONFLICT',
   'ERR_CORRUPT',
   'ERR_ABORTED',
+  'ERR_LEASE_NOT_FOUND',
+  'ERR_LEASE_EXISTS',
+  'ERR_OVERLOADED',
 ];
 
 /** Results of one txn that a decoder follows. */
@@ -36,6 +40,12 @@ export function writeOutcome(out: ByteWriter, outcome: CommandOutcome): void {
     out.u8(outcomeTag.miss);
     out.u8(outcome.kind === 'put' ? 0 : 1);
     out.uint(outcome.revision);
+    return;
+  }
+  if (isLeaseResult(outcome)) {
+    out.u8(leaseOutcomeTag[outcome.kind]);
+    out.uint(outcome.revision);
+    writeLeaseResult(out, outcome);
     return;
   }
   out.u8(outcomeTag[outcome.kind]);
@@ -97,8 +107,11 @@ function readResult(from: ByteReader, tag: number): WriteResult {
       return { kind: 'txn', revision, ...readBranch(from, 1) };
     case outcomeTag.compact:
       return { kind: 'compact', revision };
-    default:
-      throw corrupt(`unknown outcome ${tag}`);
+    default: {
+      const result = readLeaseResult(from, tag, revision);
+      if (result === undefined) throw corrupt(`unknown outcome ${tag}`);
+      return result;
+    }
   }
 }
 

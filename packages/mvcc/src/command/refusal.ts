@@ -1,4 +1,5 @@
 import { CoterieError } from '@coterie/errors';
+import { replicatedLimits } from '../limits.js';
 import type { WriteResult } from './operation.js';
 
 /**
@@ -9,6 +10,7 @@ export type Refusal = { readonly kind: 'refused' } & (
   | { readonly code: 'ERR_COMPACTED'; readonly compactRevision: number }
   | { readonly code: 'ERR_FUTURE_REVISION'; readonly revision: number }
   | { readonly code: 'ERR_TOO_LARGE' | 'ERR_TOO_MANY_OPS'; readonly limit: number }
+  | { readonly code: 'ERR_LEASE_NOT_FOUND' | 'ERR_LEASE_EXISTS' | 'ERR_OVERLOADED' }
   | { readonly code: 'ERR_NOT_A_NUMBER' | 'ERR_DUPLICATE_KEY' | 'ERR_CONFLICT' | 'ERR_CORRUPT' | 'ERR_ABORTED' }
 );
 
@@ -24,6 +26,9 @@ const texts: Readonly<Record<Refusal['code'], string>> = {
   ERR_DUPLICATE_KEY: 'the transaction changes one key twice',
   ERR_CONFLICT: 'an addition of the failure branch leaves its bounds',
   ERR_CORRUPT: 'the command cannot be decoded by this version',
+  ERR_LEASE_NOT_FOUND: 'there is no such lease (any more)',
+  ERR_LEASE_EXISTS: 'a lease has this id already',
+  ERR_OVERLOADED: `the cluster has ${replicatedLimits.leases} leases already (limit leases)`,
   ERR_ABORTED: 'the call was given up before it was sent',
 };
 

@@ -3,7 +3,16 @@ import type { KeyRange } from '../store/types.js';
 import { type ByteReader, corrupt } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
 import { keyAlone, onlyKey } from './key-range.js';
-import type { CompareSign, Comparison, Operation, TxnOperation, WriteRequest } from './operation.js';
+import { leaseTag, readLeaseRequest, readTtl, writeLeaseRequest } from './lease-codec.js';
+import type {
+  CompareSign,
+  Comparison,
+  LeaseRequest,
+  Operation,
+  PutOperation,
+  TxnOperation,
+  WriteRequest,
+} from './operation.js';
 
 /**
  * The body of a write command.
@@ -20,7 +29,9 @@ const signs: readonly CompareSign[] = ['==', '!=', '<', '<=', '>', '>='];
 /** Txns inside txns that a decoder follows: wrappers that are not charged to a caller's depth included. */
 export const nestingMax = 32;
 
-export const flag = { prev: 1, ifRevision: 2 } as const;
+export const flag = { prev: 1, ifRevision: 2, lease: 4, keepLease: 8, ttl: 16 } as const;
+const deleteFlags = flag.prev | flag.ifRevision;
+const putFlags = deleteFlags | flag.lease | flag.keepLease | flag.ttl;
 const rangeFlag = { reverse: 1, keysOnly: 2, countOnly: 4 } as const;
 const addFlag = { min: 1, max: 2 } as const;
 
@@ -30,15 +41,24 @@ export function writeRequest(out: ByteWriter, request: WriteRequest): void {
     out.uint(request.revision);
     return;
   }
+  if (isLeaseRequest(request)) {
+    writeLeaseRequest(out, request);
+    return;
+  }
   const ifRevision = request.kind === 'put' || request.kind === 'delete' ? request.ifRevision : undefined;
   writeOperation(out, request, ifRevision);
+}
+
+function isLeaseRequest(request: WriteRequest): request is LeaseRequest {
+  return request.kind in leaseTag;
 }
 
 function writeOperation(out: ByteWriter, operation: Operation, ifRevision?: number): void {
   out.u8(operationTag[operation.kind]);
   switch (operation.kind) {
     case 'put':
-      writeFlags(out, operation.prev, ifRevision);
+      writeFlags(out, operation.prev, ifRevision, leaseFlag(operation));
+      writeLease(out, operation);
       out.text(operation.key);
       out.bytes(operation.value);
       return;
@@ -70,8 +90,36 @@ function writeOperation(out: ByteWriter, operation: Operation, ifRevision?: numb
   }
 }
 
-function writeFlags(out: ByteWriter, prev: boolean, ifRevision: number | undefined): void {
-  out.u8((prev ? flag.prev : 0) | (ifRevision === undefined ? 0 : flag.ifRevision));
+/** How a put names its lease. */
+function leaseFlag({ lease, ttlMs }: PutOperation): number {
+  if (ttlMs !== undefined) return flag.ttl;
+  if (lease === undefined) return 0;
+  return lease === 'keep' ? flag.keepLease : flag.lease;
+}
+
+function writeLease(out: ByteWriter, { lease, ttlMs }: PutOperation): void {
+  if (ttlMs !== undefined) out.uint(ttlMs);
+  else if (typeof lease === 'number') out.uint(lease);
+}
+
+/** What a put says of a lease, behind its flags. */
+function readLease(from: ByteReader, flags: number): { lease?: number | 'keep'; ttlMs?: number } | undefined {
+  switch (flags & (flag.lease | flag.keepLease | flag.ttl)) {
+    case 0:
+      return undefined;
+    case flag.lease:
+      return { lease: from.uint() };
+    case flag.keepLease:
+      return { lease: 'keep' };
+    case flag.ttl:
+      return { ttlMs: readTtl(from) };
+    default:
+      throw corrupt('a put names two leases');
+  }
+}
+
+function writeFlags(out: ByteWriter, prev: boolean, ifRevision: number | undefined, more = 0): void {
+  out.u8((prev ? flag.prev : 0) | (ifRevision === undefined ? 0 : flag.ifRevision) | more);
   if (ifRevision !== undefined) out.uint(ifRevision);
 }
 
@@ -109,6 +157,8 @@ export function readRequest(from: ByteReader): WriteRequest {
   const tag = from.u8();
   if (tag === operationTag.compact) return { kind: 'compact', revision: from.uint() };
   if (tag === operationTag.put || tag === operationTag.delete) return readConditional(from, tag);
+  const lease = readLeaseRequest(from, tag);
+  if (lease !== undefined) return lease;
   const operation = readOperation(from, tag, 1);
   if (operation.kind === 'add' || operation.kind === 'txn') return operation;
   throw corrupt(`a ${operation.kind} is no write`);
@@ -116,16 +166,17 @@ export function readRequest(from: ByteReader): WriteRequest {
 
 function readConditional(from: ByteReader, tag: number): WriteRequest {
   const flags = from.u8();
-  if (flags > (flag.prev | flag.ifRevision)) throw corrupt(`unknown flags ${flags}`);
+  if (flags > (tag === operationTag.put ? putFlags : deleteFlags)) throw corrupt(`unknown flags ${flags}`);
   const prev = (flags & flag.prev) !== 0;
   const condition = (flags & flag.ifRevision) === 0 ? undefined : { ifRevision: from.uint() };
   if (tag === operationTag.put) {
+    const lease = readLease(from, flags);
     const key = readKey(from);
     const value = from.bytes(replicatedLimits.valueBytes);
-    // Two literals, because puts without a condition are nearly all of them and should share one shape.
-    return condition === undefined
+    // Two literals, because puts without anything more are nearly all of them and should share one shape.
+    return condition === undefined && lease === undefined
       ? { kind: 'put', key, value, prev }
-      : { kind: 'put', key, value, prev, ...condition };
+      : { kind: 'put', key, value, prev, ...condition, ...lease };
   }
   return { kind: 'delete', range: readRange(from), prev, ...condition };
 }

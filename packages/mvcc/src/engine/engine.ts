@@ -83,6 +83,14 @@ export interface RawBatch {
   readonly events: readonly RawEvent[];
 }
 
+/** A lease as a replica sees it: what remains is exact within what it lags behind the leader. */
+export interface RawLease {
+  readonly id: number;
+  readonly generation: number;
+  readonly ttlMs: number;
+  readonly remainingMs: number;
+}
+
 /** What a `Kv` stands on. */
 export interface KvEngine {
   write(request: WriteRequest, control: CallControl): Promise<WriteResult>;
@@ -90,4 +98,11 @@ export interface KvEngine {
   range(request: RangeRequest, control: CallControl): Promise<{ readonly revision: number } & RawRange>;
   iterate(request: IterateRequest): EngineStream<RawEntry>;
   watch(request: WatchRequest): EngineStream<RawBatch>;
+  /** One lease with its keys in order, linearizable; undefined: there is none. */
+  lease(
+    request: { readonly id: number },
+    control: CallControl,
+  ): Promise<(RawLease & { readonly keys: readonly BinaryKey[] }) | undefined>;
+  /** All leases, linearizable when it begins. */
+  leases(request: null): EngineStream<RawLease>;
 }

@@ -27,6 +27,8 @@ export const kvSurface: Surface<KvEngine> = {
   range: 'read',
   iterate: 'stream',
   watch: 'stream',
+  lease: 'read',
+  leases: 'stream',
 };
 
 /** A `MessagePort` of `node:worker_threads`, as far as it is needed. */

@@ -1,6 +1,7 @@
 import type { KvEngine } from '../engine/engine.js';
 import { keyCodec, valueCodec } from './codecs.js';
 import type { Kv } from './kv.js';
+import { LeaseKeeper } from './lease-keeper.js';
 import { KvLifecycle } from './lifecycle.js';
 import { resolveKvLimits, type KvLimits } from './limits.js';
 import { Pacer, type KvClock, type KvScheduler } from './pacing.js';
@@ -13,7 +14,7 @@ export interface CreateKvOptions {
   /** In the owner's hands: it runs the onClose handlers and ends what runs. Default: one that nobody closes. */
   readonly lifecycle?: KvLifecycle | undefined;
   readonly limits?: { readonly [P in keyof KvLimits]?: number | undefined } | undefined;
-  /** For the pauses of `update` and for giving way. Default: `performance.now` and timers. */
+  /** For the pauses of `update`, for leases and for giving way. Default: `performance.now` and timers. */
   readonly clock?: KvClock | undefined;
   /** For giving way. Default: `setImmediate`. */
   readonly scheduler?: KvScheduler | undefined;
@@ -24,10 +25,13 @@ export interface CreateKvOptions {
 class RootView extends KvView {
   constructor(engine: KvEngine, options: CreateKvOptions = {}) {
     const limits = resolveKvLimits(options.limits);
+    const lifecycle = options.lifecycle ?? new KvLifecycle();
+    const clock = options.clock ?? systemClock;
     const core: Core = {
       engine,
-      lifecycle: options.lifecycle ?? new KvLifecycle(),
-      pacer: new Pacer(options.clock ?? systemClock, options.scheduler ?? systemScheduler),
+      lifecycle,
+      pacer: new Pacer(clock, options.scheduler ?? systemScheduler),
+      leases: new LeaseKeeper(engine, clock, lifecycle),
       random: options.random ?? systemRandom,
     };
     super(core, new ViewCodec(engine, limits, '', keyCodec('utf8'), valueCodec('utf8')));

@@ -2,7 +2,7 @@ import { invariant } from '@coterie/errors';
 import { checkRequest } from '../command/check-request.js';
 import type { WriteRequest, WriteResult } from '../command/operation.js';
 import type { CallControl, KvEngine, WatchRequest } from '../engine/engine.js';
-import { invalid, isPlainObject, kindOf, optionalInteger, options } from './arguments.js';
+import { flag, integer, invalid, isPlainObject, kindOf, optionalInteger, options } from './arguments.js';
 import { callControl, signalOf } from './call-control.js';
 import type { CallOptions, EndlessOptions } from './call-options.js';
 import { keyCodec, valueCodec } from './codecs.js';
@@ -11,7 +11,9 @@ import type { AddResult, DeleteDone, Entry, PutDone, RangeResult, Refused } from
 import { iterateEntries } from './iterate-entries.js';
 import type { GetOptions, PutOptions, RangeOptions, Updated, UpdateOptions } from './kv.js';
 import { KvWatch, type StillbornWatch } from './kv-watch.js';
-import { leasesMissing, refuseLease, type Lease, type LeaseInfo } from './lease.js';
+import { leaseChoice, type AttachLeaseOptions, type Lease, type LeaseInfo, type NewLeaseOptions } from './lease.js';
+import type { LeaseKeeper } from './lease-keeper.js';
+import { listLeases } from './list-leases.js';
 import type { KvLifecycle } from './lifecycle.js';
 import { addOperation, txnParts, viewCompares, viewOps } from './operations.js';
 import type { Pacer } from './pacing.js';
@@ -28,6 +30,7 @@ export interface Core {
   readonly engine: KvEngine;
   readonly lifecycle: KvLifecycle;
   readonly pacer: Pacer;
+  readonly leases: LeaseKeeper;
   readonly random: () => number;
 }
 
@@ -127,9 +130,9 @@ export class KvView {
     try {
       lifecycle.assertOpen();
       if (typeof fn !== 'function') throw invalid('fn', `must be a function, not ${kindOf(fn)}`);
-      if (options(opts) !== undefined) refuseLease(opts!);
+      const lease = leaseChoice(options(opts));
       const attempts = optionalInteger(opts?.maxAttempts, 'maxAttempts', 1) ?? codec.limits.updateAttempts;
-      call = { key: codec.key(key, 'key'), fn, attempts, control: callControl(opts) };
+      call = { key: codec.key(key, 'key'), fn, attempts, lease, control: callControl(opts) };
     } catch (error) {
       throw request.notSent(error);
     }
@@ -187,16 +190,32 @@ export class KvView {
     return new KvWatch({ ...this.#core, codec }, checked, signal);
   }
 
-  async lease(_opts?: unknown): Promise<Lease> {
-    throw leasesMissing('lease');
+  async lease(opts: NewLeaseOptions): Promise<Lease> {
+    const { lifecycle, leases } = this.#core;
+    let grant: { readonly id: number; readonly ttlMs: number; readonly keepAlive: boolean };
+    let control: CallControl;
+    try {
+      lifecycle.assertOpen();
+      grant = request.grantOf(opts);
+      control = callControl(opts);
+    } catch (error) {
+      throw request.notSent(error);
+    }
+    return leases.grant(this.#codec, grant.id, grant.ttlMs, grant.keepAlive, control);
   }
 
-  async attachLease(_id: unknown, _opts?: unknown): Promise<Lease> {
-    throw leasesMissing('id');
+  async attachLease(id: number, opts?: AttachLeaseOptions): Promise<Lease> {
+    const { lifecycle, leases } = this.#core;
+    lifecycle.assertOpen();
+    const checked = integer(id, 'id', 1);
+    const keepAlive = flag(options(opts)?.keepAlive, 'keepAlive');
+    return leases.attach(this.#codec, checked, keepAlive, callControl(opts));
   }
 
-  async leases(_opts?: unknown): Promise<readonly LeaseInfo[]> {
-    throw leasesMissing('leases');
+  async leases(opts?: CallOptions): Promise<readonly LeaseInfo[]> {
+    const { engine, lifecycle, pacer } = this.#core;
+    lifecycle.assertOpen();
+    return listLeases(engine, pacer, callControl(opts));
   }
 
   namespace(prefix: unknown): KvView {

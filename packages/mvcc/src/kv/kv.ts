@@ -39,11 +39,14 @@ export interface RangeOptions extends GetOptions {
 
 /** Options of a put. */
 export interface PutOptions extends CallOptions {
-  /** Not part of this version. */
+  /**
+   * Ties the key to a lease, given as handle or id; `'keep'`: to the one that it has, if any. Left out: the key leaves
+   * its lease. `ERR_LEASE_NOT_FOUND`, and `ERR_TOO_LARGE` for a lease with `leaseKeys` keys or too many bytes of them.
+   */
   lease?: Lease | number | 'keep' | undefined;
   /**
-   * The key lives this long after this put (replicated time); its own lease, in the same commit. Not part of this
-   * version.
+   * The key lives this long after this put (replicated time), in ms; its own lease, in the same commit, which ends with
+   * the key's next put without `lease: 'keep'`.
    */
   ttlMs?: number | undefined;
   /** Gives the entry that was there before. */
@@ -54,9 +57,9 @@ export interface PutOptions extends CallOptions {
 
 /** Options of an update. */
 export interface UpdateOptions extends CallOptions {
-  /** Not part of this version. */
+  /** As of a put. */
   ttlMs?: number | undefined;
-  /** Not part of this version. */
+  /** As of a put. */
   lease?: Lease | number | 'keep' | undefined;
   /** How often it tries before `ERR_CONFLICT`. Default: the limit `updateAttempts`. */
   maxAttempts?: number | undefined;
@@ -158,13 +161,19 @@ export interface Kv<K = string, V = string> {
   /** Changes of a key, a range or any of several, one revision a batch. */
   watch(what: K | Range<K> | { anyOf: readonly (K | Range<K>)[] }, opts?: WatchOptions): Watch<K, V>;
 
-  /** Not part of this version. */
+  /**
+   * Makes a lease, kept alive unless told otherwise. `ERR_LEASE_EXISTS` for an id that is taken, `ERR_OVERLOADED` when
+   * the cluster has as many leases as it may.
+   */
   lease(
     opts: CallOptions & { ttlMs: number; id?: number | undefined; keepAlive?: boolean | undefined },
   ): Promise<Lease>;
-  /** A handle on a lease that was made elsewhere (an entry's `lease`, another process). Not part of this version. */
+  /**
+   * A handle on a lease that was made elsewhere (an entry's `lease`, another process), not kept alive unless told.
+   * `ERR_LEASE_NOT_FOUND`.
+   */
   attachLease(id: number, opts?: CallOptions & { keepAlive?: boolean | undefined }): Promise<Lease>;
-  /** Not part of this version. */
+  /** All leases, those of keys' own too, in the order of making. */
   leases(opts?: CallOptions): Promise<readonly LeaseInfo[]>;
 
   /** Gives up what is older than `revision`, in the whole store, also through a view. */

@@ -18,6 +18,7 @@ export interface Endable {
  */
 export class KvLifecycle {
   readonly #handlers: { fn: () => unknown }[] = [];
+  readonly #lastly = new Set<(signal: AbortSignal | undefined) => Promise<void>>();
   readonly #running = new Set<Endable>();
   #closed = false;
 
@@ -54,18 +55,19 @@ export class KvLifecycle {
     for (;;) {
       if (signal?.aborted === true) return;
       const handler = this.#handlers.pop();
-      if (handler === undefined) return;
+      if (handler === undefined) break;
+      await unlessAborted(guarded(handler.fn, onError), signal);
+    }
+    for (const fn of this.#lastly)
       await unlessAborted(
-        (async () => {
-          try {
-            await handler.fn();
-          } catch (error) {
-            onError(error);
-          }
-        })(),
+        guarded(() => fn(signal), onError),
         signal,
       );
-    }
+  }
+
+  /** What is to run after all handlers, while calls are still served. Registered once, however often it is told. */
+  lastly(fn: (signal: AbortSignal | undefined) => Promise<void>): void {
+    this.#lastly.add(fn);
   }
 
   /** Refuses calls from now on and ends what runs. Idempotent. */
@@ -73,6 +75,7 @@ export class KvLifecycle {
     if (this.#closed) return;
     this.#closed = true;
     this.#handlers.length = 0;
+    this.#lastly.clear();
     this.#endSome();
   }
 
@@ -98,6 +101,14 @@ export class KvLifecycle {
 
   leave(running: Endable): void {
     this.#running.delete(running);
+  }
+}
+
+async function guarded(fn: () => unknown, onError: (error: unknown) => void): Promise<void> {
+  try {
+    await fn();
+  } catch (error) {
+    onError(error);
   }
 }
 

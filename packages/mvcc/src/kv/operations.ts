@@ -3,7 +3,7 @@ import type { CompareSign, Comparison, Operation } from '../command/operation.js
 import { replicatedLimits } from '../limits.js';
 import { flag, integer, invalid, isBytes, isPlainObject, kindOf, optionalInteger, options } from './arguments.js';
 import type { KeyLike } from './encoding.js';
-import { refuseLease } from './lease.js';
+import { leaseChoice } from './lease.js';
 import {
   brand,
   type AnyOp,
@@ -81,12 +81,13 @@ function keptOptions<T extends object>(opts: T | undefined): T | undefined {
 function putSpec(view: ViewCodec | undefined, key: unknown, value: unknown, given?: OpPutOptions): OpSpec {
   const [ownKey, ownValue, opts] = [kept(key), kept(value), keptOptions(given)];
   return make('put', view, (codec) => {
-    if (options(opts) !== undefined) refuseLease(opts!);
+    const lease = leaseChoice(options(opts));
     return {
       kind: 'put',
       key: codec.key(ownKey, 'key'),
       value: codec.value(ownValue, 'value'),
       prev: flag(opts?.prev, 'prev'),
+      ...lease,
     };
   });
 }

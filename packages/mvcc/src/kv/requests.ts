@@ -4,7 +4,8 @@ import type { GetRequest, IterateRequest, RangeRequest, ReadRequest, WatchReques
 import { choice, flag, integer, invalid, isPlainObject, kindOf, optionalInteger, options } from './arguments.js';
 import { mergeRanges } from './key-range.js';
 import type { GetOptions, PutOptions, RangeOptions } from './kv.js';
-import { refuseLease } from './lease.js';
+import { checkLeaseRequest } from '../command/check-lease.js';
+import { leaseChoice, type NewLeaseOptions } from './lease.js';
 import { tooLarge, type ViewCodec } from './view-codec.js';
 import type { WatchOptions } from './watch.js';
 
@@ -24,12 +25,22 @@ export function putRequest(
   const bytes = codec.value(value, 'value');
   const opts = options(given);
   if (opts === undefined) return { kind: 'put', key: binary, value: bytes, prev: false };
-  refuseLease(opts);
+  const lease = leaseChoice(opts);
   const prev = flag(opts.prev, 'prev');
   const ifRevision = optionalInteger(opts.ifRevision, 'ifRevision', 0);
   return ifRevision === undefined
-    ? { kind: 'put', key: binary, value: bytes, prev }
-    : { kind: 'put', key: binary, value: bytes, prev, ifRevision };
+    ? { kind: 'put', key: binary, value: bytes, prev, ...lease }
+    : { kind: 'put', key: binary, value: bytes, prev, ifRevision, ...lease };
+}
+
+/** How a lease is to be made. */
+export function grantOf(given: NewLeaseOptions): { id: number; ttlMs: number; keepAlive: boolean } {
+  const opts = options(given);
+  const ttlMs = integer(opts?.ttlMs, 'ttlMs', 1);
+  const id = optionalInteger(opts?.id, 'id', 1) ?? 0;
+  const keepAlive = opts?.keepAlive === undefined || flag(opts.keepAlive, 'keepAlive');
+  checkLeaseRequest({ kind: 'grantLease', id, ttlMs });
+  return { id, ttlMs, keepAlive };
 }
 
 export function deleteRequest(

@@ -1,5 +1,5 @@
 import { CoterieError, invariant } from '@coterie/errors';
-import type { RawEntry, WriteResult } from '../command/operation.js';
+import type { RawEntry, WriteRequest, WriteResult } from '../command/operation.js';
 import type { CallControl, KvEngine } from '../engine/engine.js';
 import type { BinaryKey } from '../store/types.js';
 import { invalid } from './arguments.js';
@@ -25,6 +25,8 @@ export interface UpdateCall {
   readonly key: BinaryKey;
   readonly fn: (value: unknown, entry: Entry<unknown, unknown> | undefined) => unknown;
   readonly attempts: number;
+  /** What the put says of leases. */
+  readonly lease: { readonly lease?: number | 'keep'; readonly ttlMs?: number } | undefined;
   readonly control: CallControl;
 }
 interface Seen {
@@ -47,15 +49,16 @@ export async function updateKey(context: UpdateContext, call: UpdateCall): Promi
     const entry = seen.entry === undefined ? undefined : decode(codec, seen.entry);
     const value: unknown = call.fn(entry?.value, entry);
     if (value === undefined) return { revision: seen.revision, value: entry?.value, changed: false };
-    const result = await engine.write(
-      { kind: 'put', key, value: encode(codec, value), prev: false, ifRevision: entry?.modRevision ?? 0 },
-      left(),
-    );
+    const result = await engine.write(putOf(call, encode(codec, value), entry?.modRevision ?? 0), left());
     invariant(result.kind === 'put', 'the engine answers the operation that it was given', { got: result.kind });
     if (result.ok) return { revision: result.revision, value, changed: true };
     if (attempt >= call.attempts) throw conflict(call.attempts);
     seen = await afterMiss(context, call, attempt, result, left);
   }
+}
+
+function putOf({ key, lease }: UpdateCall, value: Uint8Array, ifRevision: number): WriteRequest {
+  return { kind: 'put', key, value, prev: false, ifRevision, ...lease };
 }
 
 /**

@@ -52,6 +52,11 @@ export class ViewCodec {
     return isPlainObject(what) ? this.range(what, argument) : keyAlone(this.key(what, argument));
   }
 
+  /** The same keys, read another way. */
+  withKeys(keys: KeyCodec): ViewCodec {
+    return new ViewCodec(this.store, this.limits, this.namespace, keys, this.values);
+  }
+
   /** The same encodings further down. */
   within(prefix: unknown): ViewCodec {
     return new ViewCodec(this.store, this.limits, this.key(prefix, 'prefix'), this.keys, this.values);

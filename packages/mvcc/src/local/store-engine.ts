@@ -9,6 +9,7 @@ import type {
   IterateRequest,
   RangeRequest,
   RawBatch,
+  RawLease,
   ReadRequest,
   WatchRequest,
 } from '../engine/engine.js';
@@ -42,8 +43,6 @@ export interface StoreEngineParts {
   readonly logger: Logger;
 }
 
-const upkeepMs = 1000;
-
 /** The engine of a store of one process: the same log, state machine and sessions as a peer's, without the others. */
 export class StoreEngine implements LocalEngine, UpkeepHost {
   readonly machine: MvccStateMachine;
@@ -52,7 +51,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
   readonly #wal: Wal;
   readonly #log: LocalLog;
   readonly #stopped: Promise<LocalStop>;
-  readonly #timer: unknown;
+  readonly #timers: readonly unknown[];
   #settleStopped!: (stop: LocalStop) => void;
   #error: CoterieError | undefined;
   #closing: Promise<null> | undefined;
@@ -77,7 +76,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
       requestTimeoutMs,
     });
     const upkeep = new Upkeep(this, parts.history, parts.logger);
-    this.#timer = clock.setInterval(() => this.#guard(() => upkeep.perform()), upkeepMs);
+    this.#timers = upkeep.duties.map(({ everyMs, run }) => clock.setInterval(() => this.#guard(run), everyMs));
     replica.attach(failed);
   }
 
@@ -145,6 +144,16 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
     return this.machine.watch(request);
   }
 
+  async lease(request: { readonly id: number }, control: CallControl): ReturnType<LocalEngine['lease']> {
+    await this.#fresh({ consistency: 'linearizable' }, control);
+    return this.machine.lease(request.id);
+  }
+
+  leases(_: null): EngineStream<RawLease> {
+    this.#check();
+    return this.machine.leases();
+  }
+
   diagnostics(_: null, _control: CallControl): Promise<LocalDiagnostics> {
     return Promise.resolve({
       stateHash: this.machine.stateHash(),
@@ -200,7 +209,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
   }
 
   #halt(reason: CoterieError): void {
-    this.#parts.clock.clearInterval(this.#timer);
+    for (const timer of this.#timers) this.#parts.clock.clearInterval(timer);
     this.#log.stop();
     this.proposer.close(reason);
   }

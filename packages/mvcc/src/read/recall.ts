@@ -3,9 +3,10 @@ import { changedStore } from '../command/kept-form.js';
 import type { WriteRequest, WriteResult } from '../command/operation.js';
 import type { Store } from '../store/store.js';
 import type { BinaryKey, KeyedRecord, KeyRange, KeyRecord, StoreView } from '../store/types.js';
-import type { TxnState } from '../txn/execution.js';
+import type { LeaseView, TxnState } from '../txn/execution.js';
 import { execute } from '../txn/executor.js';
 import { wants } from '../txn/wants.js';
+import { makesLeases, recalledLeases } from './recalled-leases.js';
 import type { ReadPosition } from './reads.js';
 
 const pageBytes = 256 * 1024;
@@ -33,7 +34,7 @@ export async function recall(
     throw gone(revision, error);
   }
   try {
-    const state = await load(view, request, position.compactRevision);
+    const state = await load(view, request, position.compactRevision, await leasesOf(store, position, request, kept));
     const { outcome } = execute(request, state);
     invariant(outcome.kind === kept.kind && outcome.revision === kept.revision, 'a command has one result', {
       kept: kept.revision,
@@ -44,8 +45,29 @@ export async function recall(
   }
 }
 
+/** What the request needs of leases; only for those of keys' own is the state behind it read. */
+async function leasesOf(
+  store: Pick<Store, 'view' | 'viewAt'>,
+  position: ReadPosition,
+  request: WriteRequest,
+  kept: WriteResult,
+): Promise<LeaseView> {
+  const { revision } = kept;
+  const after = !makesLeases(request) || revision === position.revision ? store.view() : await store.viewAt(revision);
+  try {
+    return await recalledLeases(request, after);
+  } finally {
+    await after.close();
+  }
+}
+
 /** What the request reads, out of a view into memory. */
-async function load(view: StoreView, request: WriteRequest, compactRevision: number): Promise<TxnState> {
+async function load(
+  view: StoreView,
+  request: WriteRequest,
+  compactRevision: number,
+  leases: LeaseView,
+): Promise<TxnState> {
   const wanted = wants(request);
   const records = new Map<BinaryKey, KeyRecord | undefined>();
   for (const key of wanted.keys) records.set(key, await view.get(key));
@@ -54,6 +76,8 @@ async function load(view: StoreView, request: WriteRequest, compactRevision: num
   return {
     revision: view.revision,
     compactRevision,
+    logTimeMs: 0,
+    leases,
     lookup: (key) => records.get(key),
     scan: (range, limit) => {
       const found = ranges.get(range);

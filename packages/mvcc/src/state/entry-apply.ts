@@ -1,16 +1,18 @@
 import { keptForm } from '../command/kept-form.js';
-import type { WriteRequest } from '../command/operation.js';
+import type { LeaseHandle, WriteRequest } from '../command/operation.js';
 import type { CommandOutcome } from '../command/refusal.js';
 import { replicatedLimits } from '../limits.js';
 import type { SessionListener } from '../session/replica.js';
 import type { RevisionEvents } from '../store/types.js';
+import type { LeaseChange } from '../txn/execution.js';
 import { execute } from '../txn/executor.js';
+import { endOfLease } from '../txn/lease-commands.js';
 import { readsRanges } from '../txn/wants.js';
 import type { EntryCommand } from './entry-commands.js';
 import type { EntryEffects, ReplicatedState } from './replicated-state.js';
 
 /** Mixed into the chain before what a command did, so that equal numbers of different meaning do not look alike. */
-const mark = { opened: 1, applied: 2, ended: 3, unreadable: 4 } as const;
+const mark = { opened: 1, applied: 2, ended: 3, unreadable: 4, granted: 5, renewed: 6, leaseEnded: 7 } as const;
 
 type Sequenced = Extract<EntryCommand, { readonly sequence: number }>;
 
@@ -23,6 +25,8 @@ export class EntryApply implements EntryEffects {
   readonly #index: number;
   #opened = false;
   #deletes = 0;
+  /** Of these, those with leases: which keys they are is not known before. */
+  #leaseDeletes = 0;
 
   constructor(state: ReplicatedState, index: number) {
     this.#state = state;
@@ -44,6 +48,9 @@ export class EntryApply implements EntryEffects {
         return;
       case 'endSession':
         this.#endSession(command.session);
+        return;
+      case 'expireLeases':
+        for (const lease of command.leases) this.#expire(lease);
         return;
       case undefined:
         this.#state.chain.mix(mark.unreadable);
@@ -77,7 +84,7 @@ export class EntryApply implements EntryEffects {
   #next(command: Sequenced): void {
     const { session, sequence } = command;
     // What an entry deletes is bounded, so that what its later commands read can be loaded before it is applied.
-    if (this.#deletes > replicatedLimits.deletesPerEntry && command.kind === 'write' && readsRanges(command.request)) {
+    if (this.#deletedTooMany && command.kind === 'write' && readsRanges(command.request)) {
       this.#refuseForNow(session, sequence);
       return;
     }
@@ -92,6 +99,12 @@ export class EntryApply implements EntryEffects {
     });
   }
 
+  get #deletedTooMany(): boolean {
+    return (
+      this.#deletes > replicatedLimits.deletesPerEntry || this.#leaseDeletes > replicatedLimits.leaseDeletesPerEntry
+    );
+  }
+
   #outcome(command: Sequenced): CommandOutcome {
     switch (command.kind) {
       case 'write':
@@ -104,17 +117,63 @@ export class EntryApply implements EntryEffects {
   }
 
   #execute(request: WriteRequest): CommandOutcome {
-    const { outcome, change, compact } = execute(request, this.#state);
-    if (change !== undefined) {
-      this.#state.commit(change);
-      this.changes.push(change);
-      for (const { after } of change.events) if (after === undefined) this.#deletes++;
-    }
+    const { outcome, change, compact, leases } = execute(request, this.#state);
+    for (const lease of leases ?? []) this.#begin(lease);
+    if (change !== undefined) this.#commit(change);
+    for (const lease of leases ?? []) if (lease.kind === 'end') this.#end(lease.id);
     if (compact !== undefined) {
       this.#state.compact(compact);
       this.compactRevision = compact;
     }
     return outcome;
+  }
+
+  #commit(change: RevisionEvents): void {
+    this.#state.commit(change);
+    this.changes.push(change);
+    for (const { after, reason } of change.events) {
+      if (after !== undefined) continue;
+      if (reason === undefined) this.#deletes++;
+      else this.#leaseDeletes++;
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ leases
+
+  /** What a command does to leases before its changes, which may need them. */
+  #begin(lease: LeaseChange): void {
+    const { leases, chain, logTimeMs } = this.#state;
+    if (lease.kind === 'grant') {
+      const { id, generation, ttlMs } = lease.grant;
+      leases.grant(lease.grant, logTimeMs);
+      chain.mix(mark.granted);
+      for (const number of [id, generation, ttlMs, Math.floor(logTimeMs)]) chain.mixNumber(number);
+    } else if (lease.kind === 'renew') {
+      chain.mix(mark.renewed);
+      chain.mixNumber(Math.floor(logTimeMs));
+      for (const id of lease.ids) {
+        leases.renew(id, logTimeMs);
+        chain.mixNumber(id);
+      }
+    }
+  }
+
+  #end(id: number): void {
+    this.#state.leases.end(id);
+    this.#state.chain.mix(mark.leaseEnded);
+    this.#state.chain.mixNumber(id);
+  }
+
+  /**
+   * A leader has found the time of a lease over. Whether it is, only the state can say: a leader that was away proposes
+   * by what it knew then (etcd issues #12528, #15247). What one entry may not delete any more is proposed again.
+   */
+  #expire(lease: LeaseHandle): void {
+    const { leases, logTimeMs } = this.#state;
+    if (this.#leaseDeletes > replicatedLimits.leaseDeletesPerEntry || !leases.due(lease, logTimeMs)) return;
+    const change = endOfLease(this.#state, lease.id, 'expired');
+    if (change !== undefined) this.#commit(change);
+    this.#end(lease.id);
   }
 
   /** The proposer sends again from this sequence on. */

@@ -2,7 +2,7 @@ import { CoterieError } from '@coterie/errors';
 import type { CommittedEntry } from '@coterie/raft';
 import type { Command } from '../command/command.js';
 import { decodeCommand, decodeSequencedHead } from '../command/decode.js';
-import type { Wanted } from '../store/types.js';
+import type { BinaryKey, Wanted } from '../store/types.js';
 import { EntryWants } from '../txn/wants.js';
 
 /** A write that cannot be read, of which at least the place in its session is known. */
@@ -30,11 +30,17 @@ const preparedMax = 64;
 /** The decoded commands of entries between their `prepare` and their `apply`, so that nothing is decoded twice. */
 export class EntryCommands {
   readonly #prepared = new Map<CommittedEntry, ReadEntry>();
+  readonly #keysOfLease: KeysOfLease;
+
+  /** @param keysOfLease the keys that a lease has at present */
+  constructor(keysOfLease: KeysOfLease) {
+    this.#keysOfLease = keysOfLease;
+  }
 
   of(entry: CommittedEntry): ReadEntry {
     let read = this.#prepared.get(entry);
     if (read === undefined) {
-      read = readEntry(entry);
+      read = readEntry(entry, this.#keysOfLease);
       if (this.#prepared.size >= preparedMax) this.clear();
       this.#prepared.set(entry, read);
     }
@@ -64,11 +70,18 @@ export class EntryCommands {
   }
 }
 
-function readEntry(entry: CommittedEntry): ReadEntry {
+type KeysOfLease = (id: number) => Iterable<BinaryKey>;
+
+function readEntry(entry: CommittedEntry, keysOfLease: KeysOfLease): ReadEntry {
   const wants = new EntryWants();
   const commands = entry.commands.map((bytes) => {
     const command = readCommand(bytes);
-    if (command?.kind === 'write') wants.add(command.request);
+    if (command?.kind === 'expireLeases') {
+      for (const { id } of command.leases) wants.endsLeases(keysOfLease(id));
+    } else if (command?.kind === 'write') {
+      wants.add(command.request);
+      if (command.request.kind === 'revokeLease') wants.endsLeases(keysOfLease(command.request.id));
+    }
     return command;
   });
   return { commands, wanted: wants.finish() };

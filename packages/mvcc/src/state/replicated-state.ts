@@ -1,5 +1,6 @@
 import { invariant } from '@coterie/errors';
 import type { CommittedEntry } from '@coterie/raft';
+import { LeaseTable } from '../lease/lease-table.js';
 import type { SessionListener } from '../session/replica.js';
 import { SessionTable } from '../session/session-table.js';
 import type { Store } from '../store/store.js';
@@ -22,8 +23,8 @@ export interface EntryEffects {
 }
 
 /**
- * All that is replicated: the keys (in the store), revisions, log time, sessions, the cluster, and the chain over what
- * has happened.
+ * All that is replicated: the keys (in the store), revisions, log time, leases, sessions, the cluster, and the chain
+ * over what has happened.
  *
  * `freeze` and `recover` are inverse: a machine that starts from a checkpoint and applies the same entries goes through
  * the same states as one that never stopped.
@@ -33,6 +34,7 @@ export class ReplicatedState implements TxnState {
   readonly #hashes = new StateHashes();
   readonly #hashEvery: number;
   #sessions = new SessionTable();
+  #leases = new LeaseTable();
   #chain = new Chain(0);
   #content = new ContentSum();
   #appliedIndex = 0;
@@ -78,6 +80,10 @@ export class ReplicatedState implements TxnState {
     return this.#sessions;
   }
 
+  get leases(): LeaseTable {
+    return this.#leases;
+  }
+
   get chain(): Chain {
     return this.#chain;
   }
@@ -104,6 +110,7 @@ export class ReplicatedState implements TxnState {
   recover(): void {
     const state = this.#store.recovered();
     this.#sessions = SessionTable.decode(state.sessions);
+    this.#leases = LeaseTable.decode(state.leases);
     this.#chain = new Chain(state.chain);
     this.#content = new ContentSum(state.contentSum, state.keys);
     this.#appliedIndex = state.appliedIndex;
@@ -127,6 +134,7 @@ export class ReplicatedState implements TxnState {
       keys: this.#content.keys,
       cluster: this.#cluster,
       sessions: this.#sessions.encode(),
+      leases: this.#leases.encode(),
     };
   }
 
@@ -169,6 +177,7 @@ export class ReplicatedState implements TxnState {
       change: change.revision,
     });
     this.#store.commit(change);
+    this.#leases.committed(change);
     this.#revision = change.revision;
     for (const event of change.events) {
       const { key, after } = event;

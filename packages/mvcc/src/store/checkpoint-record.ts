@@ -24,25 +24,26 @@ export const initialState: StoreState = {
   keys: 0,
   cluster: new Uint8Array(0),
   sessions: new Uint8Array(0),
+  leases: new Uint8Array(0),
 };
 
 export const initialCheckpoint: CheckpointRecord = { state: initialState, history: emptyManifest };
 
 const formatVersion = 2;
-/** Behind the version, the numbers of the state and the next ordinal: the lengths of cluster, sessions and segments. */
+/** Behind the version, the numbers of the state and the next ordinal: the lengths of the parts and of the segments. */
 const lengthsAt = 4 + 9 * 8;
-const headBytes = lengthsAt + 3 * 4;
+const headBytes = lengthsAt + 4 * 4;
 const segmentInfoBytes = 4 * 8;
 const checksumBytes = 4;
 
 /**
- * Little-endian: version uint32; the state's numbers and the next ordinal as float64; three lengths; bytes; segments;
+ * Little-endian: version uint32; the state's numbers and the next ordinal as float64; four lengths; bytes; segments;
  * CRC32C of it all.
  */
 export function encodeCheckpoint({ state, history }: CheckpointRecord): Uint8Array {
-  const { cluster, sessions } = state;
-  const size =
-    headBytes + cluster.length + sessions.length + history.segments.length * segmentInfoBytes + checksumBytes;
+  const parts = [state.cluster, state.sessions, state.leases];
+  const partBytes = parts.reduce((sum, part) => sum + part.length, 0);
+  const size = headBytes + partBytes + history.segments.length * segmentInfoBytes + checksumBytes;
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, formatVersion, true);
@@ -60,12 +61,13 @@ export function encodeCheckpoint({ state, history }: CheckpointRecord): Uint8Arr
   numbers.forEach((number, position) => {
     view.setFloat64(4 + position * 8, number, true);
   });
-  view.setUint32(lengthsAt, cluster.length, true);
-  view.setUint32(lengthsAt + 4, sessions.length, true);
-  view.setUint32(lengthsAt + 8, history.segments.length, true);
-  bytes.set(cluster, headBytes);
-  bytes.set(sessions, headBytes + cluster.length);
-  let at = headBytes + cluster.length + sessions.length;
+  let at = headBytes;
+  parts.forEach((part, position) => {
+    view.setUint32(lengthsAt + position * 4, part.length, true);
+    bytes.set(part, at);
+    at += part.length;
+  });
+  view.setUint32(lengthsAt + 12, history.segments.length, true);
   for (const { ordinal, firstRevision, lastRevision, bytes: length } of history.segments) {
     [ordinal, firstRevision, lastRevision, length].forEach((number, position) => {
       view.setFloat64(at + position * 8, number, true);
@@ -88,8 +90,9 @@ export function decodeCheckpoint(given: Uint8Array): CheckpointRecord {
   if (version !== formatVersion) throw damaged(`it has format ${version}, this build reads ${formatVersion}`);
   const clusterEnd = headBytes + view.getUint32(lengthsAt, true);
   const sessionsEnd = clusterEnd + view.getUint32(lengthsAt + 4, true);
-  const count = view.getUint32(lengthsAt + 8, true);
-  if (sessionsEnd + count * segmentInfoBytes !== end) throw damaged('its lengths disagree');
+  const leasesEnd = sessionsEnd + view.getUint32(lengthsAt + 8, true);
+  const count = view.getUint32(lengthsAt + 12, true);
+  if (leasesEnd + count * segmentInfoBytes !== end) throw damaged('its lengths disagree');
   const number = (position: number): number => view.getFloat64(4 + position * 8, true);
   const state: StoreState = {
     appliedIndex: number(0),
@@ -102,9 +105,10 @@ export function decodeCheckpoint(given: Uint8Array): CheckpointRecord {
     keys: number(7),
     cluster: bytes.subarray(headBytes, clusterEnd),
     sessions: bytes.subarray(clusterEnd, sessionsEnd),
+    leases: bytes.subarray(sessionsEnd, leasesEnd),
   };
   const segments: HistorySegment[] = [];
-  for (let at = sessionsEnd; at < end; at += segmentInfoBytes) {
+  for (let at = leasesEnd; at < end; at += segmentInfoBytes) {
     segments.push({
       ordinal: view.getFloat64(at, true),
       firstRevision: view.getFloat64(at + 8, true),

@@ -24,11 +24,16 @@ export interface KeyRecord {
   readonly crc32c: number;
 }
 
+/** Why a key was deleted: by a write, or with its lease. */
+export type DeleteReason = 'deleted' | 'expired' | 'revoked';
+
 /** One change of one key. `after` undefined: deleted; `before` undefined: created. */
 export interface KeyEvent {
   readonly key: BinaryKey;
   readonly after: KeyRecord | undefined;
   readonly before: KeyRecord | undefined;
+  /** Of a delete; left out: 'deleted'. */
+  readonly reason?: DeleteReason;
 }
 
 /** All changes of one revision, in the order in which they were made. Never empty, never split. */
@@ -54,9 +59,10 @@ export interface StoreState {
   /** The order-independent sum over all live records, and their number. See `ContentSum`. */
   readonly contentSum: number;
   readonly keys: number;
-  /** Opaque to the store: the encoded configuration and members, the encoded sessions. */
+  /** Opaque to the store: the encoded configuration and members, the encoded sessions, the encoded leases. */
   readonly cluster: Uint8Array;
   readonly sessions: Uint8Array;
+  readonly leases: Uint8Array;
 }
 
 /** What an apply will read, loaded before it. */

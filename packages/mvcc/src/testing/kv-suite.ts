@@ -1,6 +1,7 @@
 import { closing } from './kv-suite/closing-suite.js';
 import { encodings } from './kv-suite/encodings-suite.js';
 import { badInput } from './kv-suite/input-suite.js';
+import { leases } from './kv-suite/lease-suite.js';
 import { reads } from './kv-suite/reads-suite.js';
 import type { KvUnderTest, SuiteTests, TestContext } from './kv-suite/suite-test.js';
 import { txns } from './kv-suite/txn-suite.js';
@@ -39,7 +40,7 @@ export type Register = (name: string, run: () => Promise<void>) => void;
 export function kvSuite(name: string, makeKv: () => Promise<KvUnderTest>, register?: Register): Suite {
   let shared: Promise<KvUnderTest> | undefined;
   const tests: { name: string; run(): Promise<void> }[] = [];
-  const groups: SuiteTests[] = [writes, reads, txns, watches, encodings, badInput, closing];
+  const groups: SuiteTests[] = [writes, reads, txns, watches, leases, encodings, badInput, closing];
   for (const [title, body] of groups.flatMap((group) => Object.entries(group))) {
     const prefix = `suite/${tests.length}/`;
     const run = async (): Promise<void> => {

@@ -9,12 +9,17 @@ import type {
   KvEngine,
   RangeRequest,
   RawBatch,
+  RawLease,
   ReadRequest,
   WatchRequest,
 } from '../engine/engine.js';
 import type { KvClock } from '../kv/pacing.js';
 import { systemClock } from '../kv/system-time.js';
+import type { NaiveLease } from './naive-leases.js';
 import { NaiveModel } from './naive-model.js';
+
+/** How late a lease may end. */
+const expiryMs = 20;
 
 /** How a model behaves. */
 export interface ModelEngineOptions {
@@ -39,6 +44,8 @@ export class ModelEngine implements KvEngine {
   readonly #options: Required<ModelEngineOptions>;
   /** Told after every write and at the end. */
   readonly #wakers = new Set<() => void>();
+  /** Runs while there are leases. */
+  #expiry: unknown;
   #closed = false;
 
   constructor(options: ModelEngineOptions = {}) {
@@ -48,7 +55,18 @@ export class ModelEngine implements KvEngine {
   /** Ends streams, rejects what waits. */
   close(): void {
     this.#closed = true;
+    this.#stopExpiry();
     this.#wake();
+  }
+
+  #expire(): void {
+    if (this.state.expire(this.#options.clock.now())) this.#wake();
+    if (this.state.leases.all.length === 0) this.#stopExpiry();
+  }
+
+  #stopExpiry(): void {
+    if (this.#expiry !== undefined) this.#options.clock.clearInterval(this.#expiry);
+    this.#expiry = undefined;
   }
 
   #wake(): void {
@@ -58,8 +76,12 @@ export class ModelEngine implements KvEngine {
   async write(request: WriteRequest, control: CallControl): Promise<WriteResult> {
     if (this.#closed) throw closed('not-applied');
     if (control.signal?.aborted === true) throw aborted(control.signal, 'not-applied');
+    this.#expire();
     const outcome = this.state.execute(request);
     if (outcome.kind === 'refused') throw refusalError(outcome);
+    if (this.state.leases.all.length > 0) {
+      this.#expiry ??= this.#options.clock.setInterval(() => this.#expire(), expiryMs);
+    }
     this.#wake();
     return outcome;
   }
@@ -137,6 +159,32 @@ export class ModelEngine implements KvEngine {
       },
       close: () => void (ended = true),
     };
+  }
+
+  async lease(
+    { id }: { readonly id: number },
+    control: CallControl,
+  ): Promise<(RawLease & { readonly keys: readonly string[] }) | undefined> {
+    await this.#readable({ consistency: 'linearizable' }, control);
+    const lease = this.state.leases.find(id);
+    return lease === undefined ? undefined : { ...this.#raw(lease), keys: this.state.keysOf(id) };
+  }
+
+  leases(_: null): EngineStream<RawLease> {
+    let rest: RawLease[] | undefined;
+    return {
+      next: async () => {
+        if (this.#closed) throw closed();
+        this.#expire();
+        rest ??= this.state.leases.all.map((lease) => this.#raw(lease));
+        return rest.length === 0 ? undefined : rest.splice(0, this.#options.pageItems);
+      },
+      close: () => void (rest = []),
+    };
+  }
+
+  #raw({ id, generation, ttlMs, deadlineMs }: NaiveLease): RawLease {
+    return { id, generation, ttlMs, remainingMs: Math.max(0, deadlineMs - this.state.leases.nowMs) };
   }
 
   watch(request: WatchRequest): EngineStream<RawBatch> {

@@ -3,6 +3,7 @@ import type {
   Comparison,
   Operation,
   OperationResult,
+  PutOperation,
   RangeOperation,
   RawEntry,
   RawRange,
@@ -11,13 +12,16 @@ import type {
 } from '../command/operation.js';
 import type { CommandOutcome, Refusal } from '../command/refusal.js';
 import type { RawBatch, RawEvent, WatchRequest } from '../engine/engine.js';
-import type { BinaryKey, KeyRange } from '../store/types.js';
+import type { BinaryKey, DeleteReason, KeyRange } from '../store/types.js';
+import { NaiveLeases, Stop } from './naive-leases.js';
 
 /** One change of one key. `after` undefined: deleted; `before` undefined: created. */
 export interface NaiveEvent {
   readonly key: BinaryKey;
   readonly after: RawEntry | undefined;
   readonly before: RawEntry | undefined;
+  /** Of a delete by a lease that ended. */
+  readonly reason?: DeleteReason;
 }
 /** What one revision changed, in the order in which it did. */
 export interface NaiveChange {
@@ -29,16 +33,6 @@ export interface NaiveChange {
 interface Choice {
   readonly succeeded: boolean;
   readonly inner: readonly Choice[];
-}
-
-/** Ends a command wherever it stands. */
-class Stop extends Error {
-  readonly refusal: Refusal;
-
-  constructor(refusal: Refusal) {
-    super(refusal.code);
-    this.refusal = refusal;
-  }
 }
 
 /**
@@ -54,22 +48,48 @@ export class NaiveModel {
   live: readonly RawEntry[] = [];
   /** Every change there ever was, compacted ones too. */
   readonly history: NaiveChange[] = [];
+  leases = new NaiveLeases();
 
   /** One command: all of it, or a refusal and nothing. */
   execute(request: WriteRequest): CommandOutcome {
-    const work = new Work(this.live, this.revision);
+    const work = new Work(this.live, this.revision, this.leases.copy());
     try {
       const outcome = request.kind === 'compact' ? this.#compact(request.revision) : work.command(request);
-      if (work.events.length > 0) {
-        this.revision++;
-        this.live = work.now;
-        this.history.push({ revision: this.revision, events: work.events });
-      }
+      this.#take(work);
       return outcome;
     } catch (error) {
       if (error instanceof Stop) return error.refusal;
       throw error;
     }
+  }
+
+  #take(work: Work): void {
+    this.leases = work.leases;
+    for (const { id, own } of this.leases.all) {
+      // One of a key's own goes with it.
+      if (own && work.now.every(({ lease }) => lease !== id)) this.leases.end(id);
+    }
+    if (work.events.length === 0) return;
+    this.revision++;
+    this.live = work.now;
+    this.history.push({ revision: this.revision, events: work.events });
+  }
+
+  /** Ends the leases whose time is over, each in a revision of its own. @returns whether there were any */
+  expire(nowMs: number): boolean {
+    this.leases.nowMs = Math.max(this.leases.nowMs, nowMs);
+    const over = this.leases.all.filter(({ deadlineMs }) => deadlineMs <= this.leases.nowMs);
+    for (const { id } of over) {
+      const work = new Work(this.live, this.revision, this.leases.copy());
+      work.endLease(id, 'expired');
+      this.#take(work);
+    }
+    return over.length > 0;
+  }
+
+  /** The keys of a lease in order. */
+  keysOf(lease: number): readonly BinaryKey[] {
+    return this.live.filter((entry) => entry.lease === lease).map(({ key }) => key);
   }
 
   #compact(revision: number): CommandOutcome {
@@ -131,10 +151,10 @@ function shown(events: readonly NaiveEvent[], revision: number, { ranges, only, 
   return events
     .filter(({ key }) => ranges.some((range) => within(key, range)))
     .filter(({ after }) => only === undefined || only === (after === undefined ? 'delete' : 'put'))
-    .map(({ key, after, before }) => {
+    .map(({ key, after, before, reason }) => {
       const seen = prev && before !== undefined ? { prev: before } : undefined;
       if (after !== undefined) return { type: 'put', entry: after, ...seen };
-      return { type: 'delete', key, modRevision: revision, ...seen, reason: 'deleted' };
+      return { type: 'delete', key, modRevision: revision, ...seen, reason: reason ?? 'deleted' };
     });
 }
 
@@ -175,8 +195,13 @@ class Work {
   readonly #revision: number;
   now: readonly RawEntry[];
   readonly events: NaiveEvent[] = [];
+  readonly leases: NaiveLeases;
+  /** What puts may name: not one that the same command makes. */
+  readonly #leasesBefore: NaiveLeases;
 
-  constructor(before: readonly RawEntry[], revision: number) {
+  constructor(before: readonly RawEntry[], revision: number, leases: NaiveLeases) {
+    this.leases = leases;
+    this.#leasesBefore = leases.copy();
     this.before = before;
     this.now = before;
     this.#revision = revision;
@@ -197,14 +222,14 @@ class Work {
         if (ifRevision !== undefined && ifRevision !== (current?.modRevision ?? 0)) {
           return { kind, ok: false, revision: this.revision, ...(current === undefined ? {} : { current }) };
         }
-        const result = kind === 'put' ? this.#put(request.key, request.value, request.prev) : this.#delete(request);
+        const result = kind === 'put' ? this.#put(request) : this.#delete(request);
         return { ...result, ok: true, revision: this.revision };
       }
       case 'add': {
         const current = find(this.before, request.key);
         const value = sumOf(current, request);
         if (value === undefined) return { kind: 'add', ok: false, revision: this.revision, value: numberOf(current) };
-        this.#set(request.key, new TextEncoder().encode(String(value)));
+        this.#set(request.key, new TextEncoder().encode(String(value)), current?.lease ?? 0);
         return { kind: 'add', ok: true, revision: this.revision, value };
       }
       case 'txn': {
@@ -212,7 +237,23 @@ class Work {
         const results = this.#branch(request, choice);
         return { kind: 'txn', revision: this.revision, succeeded: choice.succeeded, results };
       }
+      case 'revokeLease': {
+        this.leases.get(request.id, request.generation);
+        const deleted = this.endLease(request.id, 'revoked');
+        return { kind: 'revokeLease', revision: this.revision, deleted };
+      }
+      default:
+        return this.leases.run(request, this.revision);
     }
+  }
+
+  /** @returns how many keys went with it */
+  endLease(id: number, reason: DeleteReason): number {
+    const gone = this.now.filter(({ lease }) => lease === id);
+    for (const entry of gone) this.events.push({ key: entry.key, before: entry, after: undefined, reason });
+    this.now = this.now.filter(({ lease }) => lease !== id);
+    this.leases.end(id);
+    return gone.length;
   }
 
   /** Before anything changes: txns within the branch that is taken are decided by the same state. */
@@ -238,7 +279,7 @@ class Work {
   #operation(operation: Exclude<Operation, TxnOperation>): OperationResult {
     switch (operation.kind) {
       case 'put':
-        return this.#put(operation.key, operation.value, operation.prev);
+        return this.#put(operation);
       case 'delete':
         return this.#delete(operation);
       case 'get': {
@@ -248,10 +289,11 @@ class Work {
       case 'range':
         return { kind: 'range', revision: this.revision, ...rangeOf(this.now, operation) };
       case 'add': {
-        const value = sumOf(find(this.now, operation.key), operation);
+        const current = find(this.now, operation.key);
+        const value = sumOf(current, operation);
         // Only in a failure branch: the bounds in a success branch are among its compares.
         if (value === undefined) throw new Stop({ kind: 'refused', code: 'ERR_CONFLICT' });
-        this.#set(operation.key, new TextEncoder().encode(String(value)));
+        this.#set(operation.key, new TextEncoder().encode(String(value)), current?.lease ?? 0);
         return { kind: 'add', value };
       }
     }
@@ -267,17 +309,21 @@ class Work {
     });
   }
 
-  #put(key: BinaryKey, value: Uint8Array, prev: boolean): Extract<OperationResult, { kind: 'put' }> {
-    const before = this.#set(key, value);
+  #put({ key, value, prev, lease, ttlMs }: PutOperation): Extract<OperationResult, { kind: 'put' }> {
+    const had = find(this.now, key)?.lease ?? 0;
+    let chosen = lease === 'keep' ? had : (lease ?? 0);
+    if (ttlMs !== undefined) chosen = this.leases.grant(0, ttlMs, true).id;
+    else if (typeof lease === 'number') this.#leasesBefore.get(lease);
+    const before = this.#set(key, value, chosen);
     return prev && before !== undefined ? { kind: 'put', prev: before } : { kind: 'put' };
   }
 
-  #set(key: BinaryKey, value: Uint8Array): RawEntry | undefined {
+  #set(key: BinaryKey, value: Uint8Array, lease: number): RawEntry | undefined {
     const before = find(this.now, key);
     const next = this.#revision + 1;
     const createRevision = before === undefined ? next : before.createRevision;
     const version = before === undefined ? 1 : before.version + 1;
-    const after = { key, value, createRevision, modRevision: next, version, lease: 0 };
+    const after = { key, value, createRevision, modRevision: next, version, lease };
     this.#once(key);
     this.events.push({ key, before, after });
     this.now = this.now.toSpliced(place(this.now, key), before === undefined ? 0 : 1, after);

@@ -2,7 +2,9 @@ import type { AddOperation, DeleteOperation, PutOperation, TxnOperation, WriteRe
 import { onlyKey } from '../command/key-range.js';
 import type { BinaryKey, KeyEvent, KeyRecord } from '../store/types.js';
 import { addWithinBounds, counterBytes, counterValue } from './counter.js';
-import { type Execution, Refused, refuse, type TxnState } from './execution.js';
+import { type Execution, type LeaseChange, Refused, refuse, type TxnState } from './execution.js';
+import { executeLease } from './lease-commands.js';
+import { LeaseUse } from './lease-use.js';
 import { nextRecord, rawEntry } from './record.js';
 import { decide, TxnRun } from './txn-run.js';
 
@@ -24,6 +26,8 @@ export function execute(request: WriteRequest, state: TxnState): Execution {
         return executeTxn(request, state);
       case 'compact':
         return executeCompact(request.revision, state);
+      default:
+        return executeLease(request, state);
     }
   } catch (error) {
     if (error instanceof Refused) return refuse(error.refusal);
@@ -36,14 +40,24 @@ function executePut(request: PutOperation & { readonly ifRevision?: number }, st
   const before = state.lookup(key);
   if (ifRevision !== undefined && ifRevision !== (before?.modRevision ?? 0)) return missed('put', key, before, state);
   const revision = state.revision + 1;
-  const after = nextRecord(key, value, before, revision);
+  const leases = request.lease === undefined && request.ttlMs === undefined ? undefined : new LeaseUse(state.leases);
+  const after = nextRecord(key, value, before, revision, leases?.choose(request, before) ?? 0);
+  const change = oneChange(revision, { key, after, before });
+  leases?.check(change.events);
   return {
     outcome:
       prev && before !== undefined
         ? { kind: 'put', ok: true, revision, prev: rawEntry(key, before) }
         : { kind: 'put', ok: true, revision },
-    change: oneChange(revision, { key, after, before }),
+    change,
+    ...granted(leases),
   };
+}
+
+/** The leases of keys' own that a command makes. */
+function granted(leases: LeaseUse | undefined): { readonly leases?: readonly LeaseChange[] } | undefined {
+  if (leases === undefined || leases.grants.length === 0) return undefined;
+  return { leases: leases.grants.map((grant) => ({ kind: 'grant', grant })) };
 }
 
 /** `ifRevision` did not hold: a value, not an error. */
@@ -67,11 +81,11 @@ function executeAdd(request: AddOperation, state: TxnState): Execution {
     return { outcome: { kind: 'add', ok: false, revision: state.revision, value }, change: undefined };
   }
   const revision = state.revision + 1;
-  const after = nextRecord(key, counterBytes(sum), before, revision);
-  return {
-    outcome: { kind: 'add', ok: true, revision, value: sum },
-    change: oneChange(revision, { key, after, before }),
-  };
+  // A counter stays in its lease: who adds to it need not know of one.
+  const after = nextRecord(key, counterBytes(sum), before, revision, before?.lease ?? 0);
+  const change = oneChange(revision, { key, after, before });
+  if (after.lease !== 0) new LeaseUse(state.leases).check(change.events);
+  return { outcome: { kind: 'add', ok: true, revision, value: sum }, change };
 }
 
 function executeDelete(request: DeleteOperation & { readonly ifRevision?: number }, state: TxnState): Execution {
@@ -98,7 +112,8 @@ function executeTxn(request: TxnOperation, state: TxnState): Execution {
   const results = run.branch(request, decision);
   const change = run.finish();
   const revision = change?.revision ?? state.revision;
-  return { outcome: { kind: 'txn', revision, succeeded: decision.succeeded, results }, change };
+  const outcome = { kind: 'txn', revision, succeeded: decision.succeeded, results } as const;
+  return { outcome, change, ...granted(run.leases) };
 }
 
 /**

@@ -12,13 +12,14 @@ export function nextRecord(
   value: Uint8Array,
   before: KeyRecord | undefined,
   revision: number,
+  lease: number,
 ): KeyRecord {
   const record = {
     value,
     createRevision: before === undefined ? revision : before.createRevision,
     modRevision: revision,
     version: before === undefined ? 1 : before.version + 1,
-    lease: 0,
+    lease,
     crc32c: 0,
   };
   record.crc32c = recordChecksum(key, record);

@@ -14,6 +14,7 @@ import type { BinaryKey, KeyedRecord, KeyRange, KeyRecord, RevisionEvents } from
 import { holds } from './compare.js';
 import { addWithinBounds, counterBytes, counterValue } from './counter.js';
 import { Refused, type TxnState } from './execution.js';
+import { LeaseUse } from './lease-use.js';
 import { Overlay, tooLarge } from './overlay.js';
 import { entryBytes, nextRecord, rawEntry } from './record.js';
 
@@ -55,11 +56,14 @@ function additionsFit(operations: readonly Operation[], state: TxnState): boolea
 export class TxnRun {
   readonly #state: TxnState;
   readonly #overlay: Overlay;
+  /** What its puts tie their keys to. */
+  readonly leases: LeaseUse;
   #resultBytes = 0;
 
   constructor(state: TxnState) {
     this.#state = state;
     this.#overlay = new Overlay(state);
+    this.leases = new LeaseUse(state.leases);
   }
 
   branch(txn: TxnOperation, decision: Decision): readonly OperationResult[] {
@@ -79,8 +83,11 @@ export class TxnRun {
     return results;
   }
 
+  /** @throws Refused when a lease would get more than it may have */
   finish(): RevisionEvents | undefined {
-    return this.#overlay.finish();
+    const change = this.#overlay.finish();
+    if (change !== undefined) this.leases.check(change.events);
+    return change;
   }
 
   delete(operation: DeleteOperation): { readonly deleted: number; readonly prev?: readonly RawEntry[] } {
@@ -95,7 +102,8 @@ export class TxnRun {
     switch (operation.kind) {
       case 'put': {
         const { key, value, prev } = operation;
-        const before = this.#put(key, value);
+        const before = this.#overlay.lookup(key);
+        this.#put(key, value, before, this.leases.choose(operation, before));
         return prev && before !== undefined ? { kind: 'put', prev: this.#entry(key, before) } : { kind: 'put' };
       }
       case 'delete':
@@ -111,19 +119,18 @@ export class TxnRun {
     }
   }
 
-  #put(key: BinaryKey, value: Uint8Array): KeyRecord | undefined {
-    const before = this.#overlay.lookup(key);
-    this.#overlay.put(key, nextRecord(key, value, before, this.#state.revision + 1), before);
-    return before;
+  #put(key: BinaryKey, value: Uint8Array, before: KeyRecord | undefined, lease: number): void {
+    this.#overlay.put(key, nextRecord(key, value, before, this.#state.revision + 1, lease), before);
   }
 
   /** In the failure branch no compare has looked at the bounds: then the whole transaction is refused. */
   #add(operation: AddOperation): OperationResult {
-    const value = counterValue(this.#overlay.lookup(operation.key));
+    const before = this.#overlay.lookup(operation.key);
+    const value = counterValue(before);
     if (value === undefined) throw new Refused({ kind: 'refused', code: 'ERR_NOT_A_NUMBER' });
     const sum = addWithinBounds(operation, value);
     if (sum === undefined) throw new Refused({ kind: 'refused', code: 'ERR_CONFLICT' });
-    this.#put(operation.key, counterBytes(sum));
+    this.#put(operation.key, counterBytes(sum), before, before?.lease ?? 0);
     return { kind: 'add', value: sum };
   }
 

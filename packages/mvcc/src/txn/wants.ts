@@ -11,8 +11,12 @@ import { rangeNeed } from './txn-run.js';
  */
 const comparedMax = 64;
 
-/** Deletes before a command of the same entry (more are refused, see `deletesPerEntry`) and in the command itself. */
-const surplusMax = replicatedLimits.deletesPerEntry + replicatedLimits.changesPerRevision;
+/**
+ * Deletes before a command of the same entry (more are refused, see `deletesPerEntry` and `leaseDeletesPerEntry`) and
+ * in the command itself.
+ */
+const surplusMax =
+  replicatedLimits.deletesPerEntry + replicatedLimits.leaseDeletesPerEntry + replicatedLimits.changesPerRevision;
 
 /**
  * Gathers what the commands of one entry will read, both branches of every transaction.
@@ -26,10 +30,17 @@ export class EntryWants {
   readonly #ranges: { readonly range: KeyRange; readonly limit: number }[] = [];
   readonly #keyDeletes: BinaryKey[] = [];
   readonly #rangeDeletes: KeyRange[] = [];
+  #leasesEnd = false;
 
   add(request: WriteRequest): void {
     if (request.kind === 'txn') this.#txn(request);
-    else if (request.kind !== 'compact') this.#operation(request);
+    else if (isOperation(request)) this.#operation(request);
+  }
+
+  /** The keys of leases that end, as far as they are known: a command before may still add to them. */
+  endsLeases(keys: Iterable<BinaryKey>): void {
+    this.#leasesEnd = true;
+    for (const key of keys) this.#keys.push(key);
   }
 
   finish(): Wanted {
@@ -41,6 +52,8 @@ export class EntryWants {
     const keys = this.#keyDeletes;
     let surplus = keys.length;
     if (keys.length <= comparedMax) surplus = keys.filter((key) => inRange(key, range)).length;
+    // Beyond it, a command that reads a range is refused and sent again.
+    if (this.#leasesEnd) surplus += replicatedLimits.leaseDeletesPerEntry;
     const ranges = this.#rangeDeletes;
     for (const deleted of ranges) {
       if (surplus >= surplusMax) return surplusMax;
@@ -94,6 +107,12 @@ export function wants(request: WriteRequest): Wanted {
   const gathered = new EntryWants();
   gathered.add(request);
   return gathered.finish();
+}
+
+type WriteOperation = Extract<WriteRequest, { readonly kind: Operation['kind'] }>;
+
+function isOperation(request: WriteRequest): request is WriteOperation {
+  return request.kind === 'put' || request.kind === 'delete' || request.kind === 'add' || request.kind === 'txn';
 }
 
 /** Whether a request reads ranges: only then may deletes before it in its entry matter. */

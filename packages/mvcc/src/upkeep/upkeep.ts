@@ -1,9 +1,14 @@
 import type { SubmitResult } from '@coterie/raft';
-import { encodeEndSession } from '../command/encode.js';
+import { encodeEndSession, encodeExpireLeases } from '../command/encode.js';
 import type { Logger } from '../kv/logger.js';
 import type { MvccStateMachine } from '../machine.js';
 import type { Proposer } from '../session/proposer.js';
 import { HistoryKeeper, type HistoryLimits } from './history-keeper.js';
+
+/** How often sessions and history are looked after. */
+const performMs = 1_000;
+/** How often leases whose time is over are looked for, and so how late their end is proposed. */
+const expiryMs = 50;
 
 /** What the upkeep looks at and proposes through: a member of a cluster, or the store of one process. */
 export interface UpkeepHost {
@@ -15,13 +20,18 @@ export interface UpkeepHost {
 }
 
 /**
- * What whoever stamps the log does for the state: it ends sessions without contact and lets old history go. Both are
- * only proposed; apply decides from the replicated state.
+ * What whoever stamps the log does for the state: it ends sessions without contact and leases whose time is over, and
+ * lets old history go. All of it is only proposed; apply decides from the replicated state.
  */
 export class Upkeep {
   readonly #host: UpkeepHost;
   readonly #history: HistoryKeeper;
   readonly #logger: Logger;
+  /** What whoever runs it is to call, and how often. */
+  readonly duties: readonly { readonly everyMs: number; readonly run: () => void }[] = [
+    { everyMs: performMs, run: () => this.perform() },
+    { everyMs: expiryMs, run: () => this.endLeases() },
+  ];
 
   constructor(host: UpkeepHost, history: HistoryLimits, logger: Logger) {
     this.#host = host;
@@ -29,7 +39,15 @@ export class Upkeep {
     this.#logger = logger;
   }
 
-  /** Called about once a second; does nothing where this process does not stamp. */
+  /** Ends some leases each time: many that end at once do so in one entry after the other. */
+  endLeases(): void {
+    const logTimeMs = this.#host.logTimeMs();
+    if (logTimeMs === undefined) return;
+    const due = this.#host.machine.takeDueLeases(logTimeMs);
+    if (due.length > 0) this.#host.submit([encodeExpireLeases(due)]);
+  }
+
+  /** Does nothing where this process does not stamp. */
   perform(): void {
     const { machine, proposer } = this.#host;
     const logTimeMs = this.#host.logTimeMs();

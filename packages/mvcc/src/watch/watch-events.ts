@@ -10,10 +10,10 @@ export function passes(event: KeyEvent, only: WatchRequest['only']): boolean {
   return only === undefined || (event.after === undefined ? 'delete' : 'put') === only;
 }
 
-export function watchEvent({ key, after, before }: KeyEvent, revision: number, withPrev: boolean): RawEvent {
+export function watchEvent({ key, after, before, reason }: KeyEvent, revision: number, withPrev: boolean): RawEvent {
   const prev = withPrev && before !== undefined ? { prev: rawEntry(key, before) } : undefined;
   if (after !== undefined) return { type: 'put', entry: rawEntry(key, after), ...prev };
-  return { type: 'delete', key, modRevision: revision, ...prev, reason: 'deleted' };
+  return { type: 'delete', key, modRevision: revision, ...prev, reason: reason ?? 'deleted' };
 }
 
 /** What a batch holds of a watch's bytes. */

@@ -5,13 +5,17 @@ import { nonceLength } from '../../src/command/command.js';
 import { decodeCommand, decodeSequencedHead } from '../../src/command/decode.js';
 import {
   encodeEndSession,
+  encodeExpireLeases,
   encodeOpenSession,
   encodeSkip,
   encodeTouch,
   encodeWrite,
   readdress,
 } from '../../src/command/encode.js';
-import { aRequest } from './request-arbitrary.js';
+import { aLeaseRequest, aRequest as aPlainRequest } from './request-arbitrary.js';
+
+const aRequest = fc.oneof(aPlainRequest, aLeaseRequest);
+const aLease = fc.record({ id: fc.maxSafeNat(), generation: fc.maxSafeNat() });
 
 const aNumber = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 const aSequence = fc.integer({ min: 1, max: 2 ** 48 - 1 });
@@ -24,6 +28,7 @@ const aCommand = fc.oneof(
   fc.tuple(aNumber, aSequence, aNumber).map((of) => encodeSkip(...of)),
   fc.tuple(aNumber, aNumber).map((of) => encodeTouch(...of)),
   aNumber.map(encodeEndSession),
+  fc.array(aLease, { maxLength: 5 }).map(encodeExpireLeases),
   aNonce.map(encodeOpenSession),
 );
 

@@ -46,6 +46,9 @@ const refusals: Refusal[] = [
   { kind: 'refused', code: 'ERR_CONFLICT' },
   { kind: 'refused', code: 'ERR_CORRUPT' },
   { kind: 'refused', code: 'ERR_ABORTED' },
+  { kind: 'refused', code: 'ERR_LEASE_NOT_FOUND' },
+  { kind: 'refused', code: 'ERR_LEASE_EXISTS' },
+  { kind: 'refused', code: 'ERR_OVERLOADED' },
 ];
 
 const anOutcome: fc.Arbitrary<CommandOutcome> = fc.oneof(
@@ -69,6 +72,20 @@ const anOutcome: fc.Arbitrary<CommandOutcome> = fc.oneof(
     revision: aNumber,
     succeeded: fc.boolean(),
     results: fc.array(result, { maxLength: 5 }),
+  }),
+  fc.record({
+    kind: fc.constant('grantLease' as const),
+    ...{ revision: aNumber, id: aNumber, generation: aNumber, ttlMs: aNumber },
+  }),
+  fc.record({
+    kind: fc.constant('attachLease' as const),
+    ...{ revision: aNumber, id: aNumber, generation: aNumber, ttlMs: aNumber, remainingMs: aNumber },
+  }),
+  fc.record({ kind: fc.constant('revokeLease' as const), revision: aNumber, deleted: aNumber }),
+  fc.record({
+    kind: fc.constant('renewLeases' as const),
+    revision: aNumber,
+    lost: fc.array(fc.integer({ min: 0, max: 4095 }), { maxLength: 5 }),
   }),
   fc.constantFrom(...refusals),
 );

@@ -113,3 +113,52 @@ export const aRequest: fc.Arbitrary<WriteRequest> = fc.oneof(
   { weight: 4, arbitrary: aTxn },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('compact' as const), revision: aRevision }) },
 );
+
+const anId = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 2 ** 32 + 1, max: 2 ** 32 + 8 }));
+const aTtl = fc.integer({ min: 100, max: 400 });
+const ofLease = fc.oneof(
+  fc.record({ lease: fc.oneof(anId, fc.constant('keep' as const)) }),
+  fc.record({ ttlMs: aTtl }),
+);
+const aLeasedPut = fc
+  .tuple(fc.record({ kind: fc.constant('put' as const), key: aKey, value: aValue, prev: fc.boolean() }), ofLease)
+  .map(([put, lease]) => ({ ...put, ...lease }));
+
+/** Requests on leases, and puts that are tied to some. */
+export const aLeaseRequest: fc.Arbitrary<WriteRequest> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('grantLease' as const), id: fc.integer({ min: 0, max: 4 }), ttlMs: aTtl }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('revokeLease' as const),
+      id: anId,
+      generation: fc.oneof(fc.constant(0), fc.integer({ min: 2 ** 32 + 1, max: 2 ** 32 + 8 })),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('renewLeases' as const),
+      leases: fc.array(fc.record({ id: anId, generation: fc.integer({ min: 2 ** 32 + 1, max: 2 ** 32 + 8 }) }), {
+        maxLength: 4,
+      }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('attachLease' as const), id: anId, renew: fc.boolean() }),
+  },
+  { weight: 6, arbitrary: aLeasedPut },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('txn' as const),
+      compare: fc.constant([]),
+      success: fc.uniqueArray(aLeasedPut, { maxLength: 3, selector: ({ key }) => key }),
+      failure: fc.constant([]),
+    }),
+  },
+);

@@ -25,6 +25,7 @@ const freshState: StoreState = {
   keys: 0,
   cluster: new Uint8Array(0),
   sessions: new Uint8Array(0),
+  leases: new Uint8Array(0),
 };
 
 /** What a checkpoint holds. */

@@ -175,6 +175,7 @@ export class Writer {
       compactRevision: this.compactRevision,
       cluster: Uint8Array.of(1, 2, 3),
       sessions: bytes(`sessions at ${this.index}`),
+      leases: bytes(`leases at ${this.index}`),
     };
   }
 

@@ -1,11 +1,14 @@
 import { compareKeys, inRange } from '../../src/command/key-range.js';
 import type { BinaryKey, KeyedRecord, KeyRange, KeyRecord, RevisionEvents, Wanted } from '../../src/store/types.js';
+import { LeaseTable } from '../../src/lease/lease-table.js';
 import type { TxnState } from '../../src/txn/execution.js';
 
 /** Keys in a map, and a watch over what is read of them: only what was asked for before. */
 export class PlainState implements TxnState {
   revision = 1;
   compactRevision = 0;
+  logTimeMs = 0;
+  readonly leases = new LeaseTable();
   readonly records = new Map<BinaryKey, KeyRecord>();
   #wanted: Wanted | undefined;
 
@@ -31,6 +34,7 @@ export class PlainState implements TxnState {
 
   commit(change: RevisionEvents): void {
     this.revision = change.revision;
+    this.leases.committed(change);
     for (const { key, after } of change.events) {
       if (after === undefined) this.records.delete(key);
       else this.records.set(key, after);

@@ -10,7 +10,8 @@ import type { KeyEvent, KeyRecord, RevisionEvents } from '../types.js';
  * | --- | --- | --- |
  * | 0 | 4 | bytes of the whole frame |
  * | 4 | 4 | CRC32C of the frame up to the values, without this field |
- * | 8 | 4 | flags: 1 there is a version after it, 2 one before it, 4 it is the last event of its revision |
+ * | 8 | 4 | flags: 1 there is a version after it, 2 one before it, 4 it is the last event of its revision, 8 its lease
+ * expired, 16 its lease was revoked |
  * | 12 | 4 | position in its revision, from 0 |
  * | 16 | 8 | revision, float64 |
  * | 24 | 12 | bytes of the key, of the value after, of the value before |
@@ -25,6 +26,8 @@ const frameHeadBytes = 36;
 const hasAfter = 1;
 const hasBefore = 2;
 const isLast = 4;
+const isExpired = 8;
+const isRevoked = 16;
 
 /** A frame as it stands in a buffer, its values not yet looked at. */
 export interface EventFrame {
@@ -77,7 +80,11 @@ function writeEvent(bytes: Buffer, view: DataView, start: number, change: Revisi
   const last = sub === change.events.length - 1;
   const size = sizeOf(event);
   view.setUint32(start, size, true);
-  const flags = (after === undefined ? 0 : hasAfter) | (before === undefined ? 0 : hasBefore) | (last ? isLast : 0);
+  const flags =
+    (after === undefined ? 0 : hasAfter) |
+    (before === undefined ? 0 : hasBefore) |
+    (last ? isLast : 0) |
+    reasonFlag(event);
   view.setUint32(start + 8, flags, true);
   view.setUint32(start + 12, sub, true);
   view.setFloat64(start + 16, change.revision, true);
@@ -151,7 +158,12 @@ export function readEvent(bytes: Uint8Array, at: number): KeyEvent {
   };
   const after = flags & hasAfter ? next(view.getUint32(28, true)) : undefined;
   const before = flags & hasBefore ? next(view.getUint32(32, true)) : undefined;
-  return { key, after, before };
+  const reason = flags & isExpired ? 'expired' : flags & isRevoked ? 'revoked' : undefined;
+  return reason === undefined ? { key, after, before } : { key, after, before, reason };
+}
+
+function reasonFlag({ reason }: KeyEvent): number {
+  return reason === 'expired' ? isExpired : reason === 'revoked' ? isRevoked : 0;
 }
 
 function headChecksum(bytes: Uint8Array, start: number, valueStart: number): number {

@@ -192,24 +192,6 @@ export const writes: SuiteTests = {
     await kv.put('a', '1', { timeoutMs: undefined, signal: undefined, prev: undefined, ifRevision: undefined });
     assert.equal((await kv.get('a', { timeoutMs: 30_000 }))?.version, 2);
   },
-  'leases are refused, not ignored': async ({ kv }) => {
-    const refused: [Promise<unknown>, string][] = [
-      [kv.put('a', '1', { ttlMs: 1_000 }), 'ttlMs'],
-      [kv.put('a', '1', { lease: 7 }), 'lease'],
-      [kv.put('a', '1', { lease: 'keep' }), 'lease'],
-      [kv.update('a', () => '1', { ttlMs: 1_000 }), 'ttlMs'],
-      [kv.txn({ success: [kv.op.put('a', '1', { ttlMs: 1_000 })] }), 'success[0].ttlMs'],
-      [kv.lease({ ttlMs: 1_000 }), 'lease'],
-      [kv.attachLease(1), 'id'],
-      [kv.leases(), 'leases'],
-    ];
-    for (const [call, argument] of refused) {
-      const error = await rejection(call, 'ERR_INVALID_ARGUMENT');
-      assert.equal(error['argument'], argument);
-      assert.match(error.message, /leases are not part of this version/);
-    }
-    assert.equal(await kv.get('a'), undefined);
-  },
   'compact: old revisions are gone, the present is not': async ({ kv, root }) => {
     const first = await kv.put('a', '1');
     await kv.put('a', '2');
