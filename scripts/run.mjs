@@ -41,6 +41,8 @@ const tasks = {
     )(args),
   bench: program('benchmarks/dist/main.js'),
   oracle: program('scripts/oracle.mjs'),
+  fuzz: program('scripts/long-tests.mjs', 'fuzz'),
+  faults: program('scripts/long-tests.mjs', 'faults'),
   coverage: program('scripts/mutation/check-coverage.mjs'),
 };
 

@@ -4,7 +4,8 @@ import { CoterieError } from '@coterie/errors';
  * Reads what a `ByteWriter` wrote.
  *
  * The bytes may be anything: every read is checked against the end, every number against the safe integers, and
- * whatever is wrong is ERR_CORRUPT. Values are views into the bytes.
+ * whatever is wrong is ERR_CORRUPT. So is what a `ByteWriter` would have written otherwise: one meaning has one form,
+ * and damage has the fewest ways to look like something else. Values are views into the bytes.
  */
 export class ByteReader {
   readonly #bytes: Buffer;
@@ -23,6 +24,13 @@ export class ByteReader {
     if (value === undefined) throw corrupt('it ends too early');
     this.#at++;
     return value;
+  }
+
+  /** A byte that is 0 or 1. */
+  flag(): boolean {
+    const value = this.u8();
+    if (value > 1) throw corrupt(`a flag is ${value}`);
+    return value === 1;
   }
 
   u48(): number {
@@ -48,6 +56,7 @@ export class ByteReader {
       const byte = this.u8();
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) {
+        if (byte === 0 && group > 0) throw corrupt('a number is longer than it need be');
         if (value > max) throw corrupt(`the number ${value} is above ${max}`);
         return value;
       }
@@ -57,10 +66,10 @@ export class ByteReader {
   }
 
   int(): number {
-    const negative = this.u8();
-    if (negative > 1) throw corrupt(`a sign is ${negative}`);
+    const negative = this.flag();
     const value = this.uint();
-    return negative === 1 ? -value : value;
+    if (negative && value === 0) throw corrupt('a zero has a sign');
+    return negative ? -value : value;
   }
 
   text(maxLength: number): string {

@@ -86,7 +86,7 @@ export function readOutcome(from: ByteReader): CommandOutcome {
   const tag = from.u8();
   if (tag === outcomeTag.refused) return readRefusal(from);
   if (tag === outcomeTag.miss) {
-    const kind = from.u8() === 0 ? 'put' : 'delete';
+    const kind = from.flag() ? 'delete' : 'put';
     return { kind, ok: false, revision: from.uint() };
   }
   return readResult(from, tag);
@@ -100,7 +100,7 @@ function readResult(from: ByteReader, tag: number): WriteResult {
     case outcomeTag.delete:
       return { kind: 'delete', ok: true, revision, deleted: from.uint() };
     case outcomeTag.add: {
-      const ok = from.u8() === 1;
+      const ok = from.flag();
       return { kind: 'add', ok, revision, value: from.int() };
     }
     case outcomeTag.txn:
@@ -134,7 +134,7 @@ function readRefusal(from: ByteReader): Refusal {
 
 function readBranch(from: ByteReader, depth: number): { succeeded: boolean; results: readonly OperationResult[] } {
   if (depth > nestingMax) throw corrupt('results are nested too deeply');
-  const succeeded = from.u8() === 1;
+  const succeeded = from.flag();
   const results: OperationResult[] = [];
   for (let count = from.uint(resultsMax); count > 0; count--) results.push(readOperationResult(from, depth));
   return { succeeded, results };

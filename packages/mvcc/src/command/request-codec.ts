@@ -259,8 +259,9 @@ function readRange(from: ByteReader): KeyRange {
     case rangeForm.key:
       return keyAlone(readKey(from));
     case rangeForm.bounded: {
-      const start = readBound(from);
-      return { start, end: readBound(from) };
+      const range = { start: readBound(from), end: readBound(from) };
+      if (onlyKey(range) !== undefined) throw corrupt('a key in the form of a range');
+      return range;
     }
     case rangeForm.open:
       return { start: readBound(from) };

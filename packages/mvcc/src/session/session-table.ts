@@ -44,7 +44,12 @@ export class SessionTable implements SessionLookup {
     const from = new ByteReader(bytes);
     const found = from.u8();
     if (found !== format) throw corrupt(`format ${found} of a session table`);
-    for (let count = from.uint(replicatedLimits.sessions); count > 0; count--) table.#add(readSession(from));
+    for (let count = from.uint(replicatedLimits.sessions); count > 0; count--) {
+      const session = readSession(from);
+      if (table.has(session.id) || table.find(session.nonce) !== undefined)
+        throw corrupt('a session stands here twice');
+      table.#add(session);
+    }
     from.end();
     return table;
   }
@@ -166,8 +171,10 @@ function readSession(from: ByteReader): Session {
     contactMs: from.f64(),
     outcomes: new KeptOutcomes(),
   };
-  for (let count = from.uint(replicatedLimits.openOperations); count > 0; count--) {
-    session.outcomes.push(readOutcome(from));
-  }
+  if (session.nonce.length !== nonceLength) throw corrupt('a nonce is too short');
+  if (!Number.isFinite(session.contactMs)) throw corrupt(`log time ${session.contactMs}`);
+  const count = from.uint(replicatedLimits.openOperations);
+  for (let more = count; more > 0; more--) session.outcomes.push(readOutcome(from));
+  if (session.outcomes.count !== count) throw corrupt('a session keeps more than it may');
   return session;
 }

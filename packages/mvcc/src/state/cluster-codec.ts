@@ -39,7 +39,7 @@ export function decodeCluster(bytes: Uint8Array): ClusterState | undefined {
     votersOutgoing: readIds(from),
     learners: readIds(from),
     learnersNext: readIds(from),
-    autoLeave: from.u8() === 1,
+    autoLeave: from.flag(),
   };
   const members: MemberRecord[] = [];
   for (let count = from.uint(membersMax); count > 0; count--) {

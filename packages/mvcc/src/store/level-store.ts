@@ -206,7 +206,11 @@ export class LevelStore implements Store {
     }
     const number = ++this.#lastNumber;
     const { directory, ordered, background, limits } = this.#parts;
-    directory.fs.mkdir(directory.storePath(number));
+    try {
+      directory.fs.mkdir(directory.storePath(number));
+    } catch (error) {
+      throw storageError('cannot make a store for the snapshot', error);
+    }
     const store = await ordered.open(directory.orderedPath(number));
     const sink = new SnapshotImport(meta, {
       directory: directory.storePath(number),

@@ -192,11 +192,15 @@ export class StoreBody {
     await this.#closeFiles();
   }
 
+  /** The one is closed however the other fails: a store that stays open keeps its directory locked. */
   async #closeFiles(): Promise<void> {
-    await this.history.close();
-    await completion<undefined>((done) => {
-      this.#store.close(done);
-    });
+    try {
+      await this.history.close();
+    } finally {
+      await completion<undefined>((done) => {
+        this.#store.close(done);
+      });
+    }
   }
 
   async #readFiles(

@@ -147,8 +147,9 @@ export function decodeCarry(
   return { version: view.getUint32(8, true), headLength: view.getUint32(12, true) };
 }
 
-export function groupOf(view: DataView): number {
-  return view.getUint32(0, true);
+/** Undefined where there is no room for one. */
+export function groupOf(view: DataView): number | undefined {
+  return view.byteLength < 8 ? undefined : view.getUint32(0, true);
 }
 
 /** The index of an entry, from its payload at `at`. */
@@ -158,16 +159,22 @@ export function entryIndexAt(view: DataView, at: number): number {
 
 /** Copies the data: an entry must not keep the segment that it was read from. */
 export function decodeEntry(payload: Uint8Array, view: DataView): Entry | undefined {
+  if (payload.length < entryHeadBytes) return undefined;
   const kind = kinds[view.getUint8(4)];
-  if (payload.length < entryHeadBytes || kind === undefined) return undefined;
+  if (kind === undefined) return undefined;
   return { term: integerAt(view, 8), index: integerAt(view, 16), kind, data: payload.slice(entryHeadBytes) };
 }
 
-export function decodeHardState(view: DataView): HardState {
+/** @returns undefined for a payload of another shape, as all that follow */
+export function decodeHardState(view: DataView): HardState | undefined {
+  if (view.byteLength !== hardStateBytes) return undefined;
   return { term: integerAt(view, 8), vote: integerAt(view, 16), commit: integerAt(view, 24) };
 }
 
-export function decodeSnapshot(view: DataView): LogPosition & { readonly conf: ConfState } {
+export function decodeSnapshot(view: DataView): (LogPosition & { readonly conf: ConfState }) | undefined {
+  if (view.byteLength < snapshotHeadBytes) return undefined;
+  const members = [32, 36, 40, 44].reduce((sum, at) => sum + view.getUint32(at, true), 0);
+  if (view.byteLength !== snapshotHeadBytes + 8 * members) return undefined;
   let id = snapshotHeadBytes;
   const [voters, votersOutgoing, learners, learnersNext] = [0, 1, 2, 3].map((half) =>
     Array.from({ length: view.getUint32(32 + 4 * half, true) }, () => integerAt(view, (id += 8) - 8)),
@@ -177,6 +184,7 @@ export function decodeSnapshot(view: DataView): LogPosition & { readonly conf: C
 }
 
 /** Of a `release` payload at `at`. */
-export function decodeRelease(view: DataView, at = 0): LogPosition {
+export function decodeRelease(view: DataView, at = 0): LogPosition | undefined {
+  if (view.byteLength < at + releaseBytes) return undefined;
   return { index: integerAt(view, at + 8), term: integerAt(view, at + 16) };
 }

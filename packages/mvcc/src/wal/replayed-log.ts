@@ -28,11 +28,10 @@ export class ReplayedLog {
     if (type === recordTypes.carry || type === recordTypes.metadata || type === recordTypes.nothing) return true;
     if (groupOf(view) !== this.#group) return false;
     if (type === recordTypes.entry) return this.#addEntry(decodeEntry(payload, view));
-    if (type === recordTypes.hardState) this.#hardState = decodeHardState(view);
-    else if (type === recordTypes.snapshot) this.#restart(decodeSnapshot(view));
-    else if (type === recordTypes.release) this.#release(decodeRelease(view));
-    else return false;
-    return true;
+    if (type === recordTypes.hardState) return taken(decodeHardState(view), (state) => (this.#hardState = state));
+    if (type === recordTypes.snapshot) return taken(decodeSnapshot(view), (mark) => this.#restart(mark));
+    if (type === recordTypes.release) return taken(decodeRelease(view), (through) => this.#release(through));
+    return false;
   }
 
   /**
@@ -90,6 +89,13 @@ export class ReplayedLog {
   #release(through: LogPosition): void {
     if (through.index > this.#start.index) this.#start = through;
   }
+}
+
+/** @returns whether there was something to take */
+function taken<T>(found: T | undefined, take: (found: T) => void): boolean {
+  if (found === undefined) return false;
+  take(found);
+  return true;
 }
 
 function missing(from: number, to: number): Error {

@@ -199,7 +199,7 @@ export class SegmentWriter {
     else if (type === recordTypes.snapshot) this.#head.snapshot = copy;
     else if (type === recordTypes.release) {
       this.#head.release = copy;
-      this.#releaseWritten = Math.max(this.#releaseWritten, decodeRelease(view, payload).index);
+      this.#releaseWritten = Math.max(this.#releaseWritten, decodeRelease(view, payload)?.index ?? 0);
     }
   }
 

@@ -366,3 +366,31 @@ test('an export is whole although compaction and checkpoints overtake it', async
     expect(Buffer.from(content).equals(expected)).toBe(true);
   }
 });
+
+test.each(['mkdir', 'close'] as const)(
+  'a fault of the disk in %s while a snapshot is received is ERR_STORAGE',
+  async (operation) => {
+    const from = await sender();
+    const opened = await open(from);
+    const content = await readAll(from, opened);
+    const to = await new Member(2).start();
+    const receiving = async (): Promise<void> => {
+      const sink = await to.run(to.store.receiveSnapshot(opened.meta));
+      await send(to, sink, content);
+      await to.run(sink.commit());
+    };
+    to.world.disk.failNext(operation, 'EIO');
+    await expect(receiving()).rejects.toMatchObject({ code: 'ERR_STORAGE' });
+    await receiving();
+    to.store.installSnapshot(opened.meta);
+    await expectSame(to, from, opened.state);
+  },
+);
+
+test('a history that cannot be closed does not keep its store open', async () => {
+  const member = await new Member(1).start();
+  await member.live(20);
+  member.world.disk.failNext('close', 'EIO');
+  await expect(member.run(member.store.close())).rejects.toMatchObject({ code: 'ERR_STORAGE' });
+  await member.start();
+});

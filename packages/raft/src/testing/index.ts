@@ -21,6 +21,7 @@ export type { MachineMaker, MachinePlace, OpenedMachine } from './machine-user.j
 export type { Suite } from './suite.js';
 export { transportSuite, type TransportSuiteOptions } from './transport-suite.js';
 export { formatTraceEvent } from './trace-lines.js';
+export { mutateBytes } from './mutate-bytes.js';
 export { SeededRandom } from './seeded-random.js';
 export { ProcessTime } from './process-time.js';
 export { VirtualTime } from './virtual-time.js';

@@ -62,14 +62,18 @@ export class SegmentWriter {
     return { nextOrdinal: this.#nextOrdinal, segments: [...segments] };
   }
 
-  /** Idempotent. */
+  /** Idempotent. @throws CoterieError ERR_STORAGE */
   async close(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
     if (open === undefined) return;
-    await completion<undefined>((done) => {
-      this.#files.close(open.file, done);
-    });
+    try {
+      await completion<undefined>((done) => {
+        this.#files.close(open.file, done);
+      });
+    } catch (error) {
+      throw storageError('cannot close the history', error);
+    }
   }
 
   async #write(changes: readonly RevisionEvents[]): Promise<void> {
