@@ -91,6 +91,7 @@ function sealAgain(input: Uint8Array): void {
   const view = viewOf(input);
   let running = 0;
   for (let at = 0; at + headerBytes <= input.length;) {
+    if (lengthAt(view, at) > input.length) return;
     const next = at + recordBytes(lengthAt(view, at));
     if (next > input.length || input[at + 4] === 0) return;
     running = sealRecord(
