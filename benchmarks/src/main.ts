@@ -12,6 +12,7 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   commit: async () => (await import('./commit/commit-suite.js')).commitSuite,
   codec: async () => (await import('./micro/codec-suite.js')).codecSuite,
   'raft-micro': async () => (await import('./micro/raft-suite.js')).raftSuite,
+  watch: async () => (await import('./micro/watch-suite.js')).watchSuite,
 };
 
 async function usage(): Promise<string> {
