@@ -1,3 +1,5 @@
+import { watches } from './watch-mutants.mjs';
+
 /**
  * A deliberate bug for the simulator to find: one change of one source file of production. `world`: options of the run
  * that make it likely to matter.
@@ -412,4 +414,13 @@ const sessions = [
 ];
 
 /** All of them: names are unique. */
-export const mutants = [...durability, ...elections, ...replication, ...reads, ...leases, ...membership, ...sessions];
+export const mutants = [
+  ...durability,
+  ...elections,
+  ...replication,
+  ...reads,
+  ...leases,
+  ...membership,
+  ...sessions,
+  ...watches,
+];

@@ -75,7 +75,8 @@ export class SimMember {
       transport: this.transport.port,
       options,
       core: { ...core, leaderPriority: leaderPriorities[Object.keys(world.peers).indexOf(name)] ?? 0 },
-      limits: { watchBytes, watchSteps },
+      // Bookmarks every few writes: a run has thousands at the most.
+      limits: { watchBytes, watchSteps, progressRevisions: 20 },
       history: { revisions: 1_000_000, ms: 1e9 },
       requestTimeoutMs: 10_000,
       closeTimeoutMs: 5000,

@@ -28,8 +28,10 @@ function checkSession({ request, batches, ended }: WatchSession, log: ChangeLog,
   const changes = batches.filter((batch) => batch.kind === 'change');
   checkOrder(changes, report);
   for (const batch of changes) checkBatch(request, batch, log, report);
-  checkComplete(request, batches, from, log, report);
+  checkComplete(request, batches, from, ended, log, report);
   checkEnd(ended, from, batches.at(-1)!.revision, report);
+  if (ended?.code === 'ERR_WATCH_OVERFLOW' && request.overflow !== 'error')
+    report(`Reliable: overflowed, and was to go on from the store`);
 }
 
 /** A revision comes once, whole (Atomic), later than the one before (Ordered), no key in it twice (Unique). */
@@ -54,7 +56,13 @@ function checkBatch(request: WatchRequest, { revision, events }: SeenBatch, log:
     else if (real?.createRevision !== change.createRevision || real.version !== change.version)
       report(`IsCreate: shows version ${change.version} of ${change.createRevision} for ${key} at ${revision}`);
     if (request.prev) checkPrev(key, revision, prev, log, report);
+    else if (prev !== null) report(`Filter: shows the entry of ${key} before ${revision}, which was not asked for`);
   }
+  const order = truth.filter((change) => wanted(request, change)).map(({ key }) => key);
+  const shown = events.map(({ change }) => change.key);
+  // Missing and strange ones have been reported: this is about those that are right.
+  if (shown.length === order.length && shown.some((key, at) => key !== order[at]))
+    report(`Ordered: the changes of revision ${revision} came in another order`);
 }
 
 function checkPrev(key: string, revision: number, prev: SeenEvent['prev'], log: ChangeLog, report: Report): void {
@@ -68,12 +76,17 @@ function checkComplete(
   request: WatchRequest,
   batches: readonly SeenBatch[],
   from: number,
+  ended: WatchSession['ended'],
   log: ChangeLog,
   report: Report,
 ): void {
   let next = from;
   for (const { kind, revision, events } of batches) {
     if (kind !== 'change' && kind !== 'progress') continue;
+    if (kind === 'progress' && !request.progress) report(`Filter: shows a bookmark that was not asked for`);
+    // What comes again after a bookmark, or lies before the beginning, makes whoever goes on there see it twice.
+    if (kind === 'change' && revision < next)
+      report(`Unique: shows ${revision} where everything before ${next} was told`);
     const before = kind === 'change' ? revision : revision + 1;
     for (; next < before; next++) {
       if (!log.at(next).some((change) => wanted(request, change))) continue;
@@ -86,6 +99,12 @@ function checkComplete(
     const due = log.at(revision).filter((change) => wanted(request, change)).length;
     if (events.length !== due) report(`Atomic: ${events.length} of ${due} changes of revision ${revision} are shown`);
     next = Math.max(next, revision + 1);
+  }
+  if (ended?.code !== 'ERR_WATCH_OVERFLOW') return;
+  for (; next <= ended.revision; next++) {
+    if (!log.at(next).some((change) => wanted(request, change))) continue;
+    report(`Bookmarkable: revision ${next} is missing before the overflow at ${ended.revision}`);
+    return;
   }
 }
 

@@ -44,7 +44,7 @@ export class SimWatchers {
   constructor(world: SimWorld, seed: number) {
     this.#world = world;
     this.#untilMs = world.parameters.simulatedMs;
-    world.counts.declare(['watch resumed', 'watch of a compacted revision', 'watch overflowed']);
+    world.counts.declare(['watch resumed', 'watch of a compacted revision', 'watch overflowed', 'watch bookmarked']);
     const random = new SeededRandom(seed * 31 + 0x3a7c4);
     for (let i = random.pick([0, 1, 2, 4]); i > 0; i--) this.#follow(random, drawRequest(random));
   }
@@ -102,6 +102,7 @@ export class SimWatchers {
     for (let batches = await stream.next(); batches !== undefined; batches = await stream.next()) {
       if (over()) return;
       for (const { kind, revision, events } of batches) {
+        if (kind === 'progress') this.#world.counts.add('watch bookmarked');
         session.batches.push({ kind, revision, events: events.map((event) => seenEvent(event, kind, revision)) });
         kept += events.length;
       }
