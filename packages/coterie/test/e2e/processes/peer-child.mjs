@@ -64,6 +64,11 @@ const calls = {
   },
   transferLeadership: async (opts) => (await peer().transferLeadership(opts), null),
   closed: async () => peer().closed,
+  /** As `closed`, with the code of the error: an error does not cross the channel. */
+  ending: async () => {
+    const { reason, error } = await peer().closed;
+    return { reason, code: error instanceof CoterieError ? error.code : String(error) };
+  },
   /** Closes the peer and lets go of the channel: from here on only something left behind keeps the process alive. */
   close: async () => {
     const begun = performance.now();
