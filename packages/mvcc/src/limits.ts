@@ -42,9 +42,9 @@ export const replicatedLimits = {
   leaseTtlMsMin: 100,
   leaseTtlMsMax: 9_000_000_000_000,
   /** Leases that one command renews. */
-  renewalsPerCommand: 4_096,
+  renewalsPerCommand: 2_048,
   /** Leases whose end one log entry brings. */
-  expiriesPerEntry: 256,
+  expiriesPerEntry: 128,
   /** Keys that the ends of leases delete in one entry, beyond which the later ones come with a later entry. */
   leaseDeletesPerEntry: 1_000,
   /** Log time without contact after which a session may be ended. */
