@@ -19,6 +19,7 @@ export { openPeer } from './open-peer.js';
 export { inspectDataDir, recoverCluster, type RecoverOptions } from './recovery/recover-cluster.js';
 export type { RecoveryReport } from './recovery/recover-storage.js';
 export type { DataDirReport, SurveyedMember } from './recovery/survey.js';
+export { restoreBackup, type RestoreOptions } from './backup/restore-backup.js';
 export { closeOnSignals, type CloseOnSignalsOptions } from './close-on-signals.js';
 export type { ClusterOptions, ListenOptions, Logger, PeerOptions } from './options.js';
 export type { Members, Peer, PeerClosed } from './peer.js';
@@ -28,6 +29,12 @@ export type { Clock, Transport } from '@coterie/raft';
 export { cmp, op } from '@coterie/mvcc';
 export type {
   AddOp,
+  BackupHeader,
+  BackupOptions,
+  BackupReport,
+  ByteSink,
+  ByteSource,
+  RestoreReport,
   AddResult,
   AnyKv,
   AnyOp,

@@ -1,8 +1,12 @@
 import { CoterieError, fromPlainError } from '@coterie/errors';
 import {
+  backUp,
   callControl,
   KvLifecycle,
   KvRoot,
+  type BackupOptions,
+  type BackupReport,
+  type ByteSink,
   type CallOptions,
   type EndlessOptions,
   type KvLimits,
@@ -82,6 +86,11 @@ export class PeerHandle extends KvRoot implements Peer {
       throw new CoterieError('ERR_INVALID_ARGUMENT', { message: 'to must be the name of a member', argument: 'to' });
     }
     await this.#parts.engine.transferLeadership(to === undefined ? {} : { to }, callControl(opts));
+  }
+
+  async backup(to: ByteSink, opts?: BackupOptions): Promise<BackupReport> {
+    this.#lifecycle.assertOpen();
+    return backUp((request) => this.#parts.engine.backup(request), to, opts);
   }
 
   async diagnostics(opts?: CallOptions): Promise<PeerDiagnostics> {

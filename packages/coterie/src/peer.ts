@@ -1,5 +1,5 @@
 import type { CoterieError } from '@coterie/errors';
-import type { CallOptions, EndlessOptions, Kv } from '@coterie/mvcc';
+import type { BackupOptions, BackupReport, ByteSink, CallOptions, EndlessOptions, Kv } from '@coterie/mvcc';
 import type { MemberInfo, PeerDiagnostics, PeerStatus } from './engine/engine.js';
 
 /** Why a peer has stopped serving. */
@@ -47,6 +47,16 @@ export interface Peer extends Kv, AsyncDisposable {
    *   unknown name, ERR_TIMEOUT when nobody took over in time
    */
   transferLeadership(opts?: CallOptions & { to?: string | undefined }): Promise<void>;
+  /**
+   * Writes everything at one revision to a stream and ends it, while the cluster goes on: at the stream's pace, with
+   * one page in memory. `restoreBackup` and `restoreStore` read it; `docs/backup-format.md` has the bytes.
+   *
+   * When anything fails the stream is destroyed.
+   *
+   * @throws CoterieError ERR_STORAGE for what the stream says, ERR_TIMEOUT (also when it takes nothing for a minute),
+   *   ERR_ABORTED, ERR_CORRUPT, ERR_CLOSED; ERR_OVERLOADED when writes since it began hold back too much memory
+   */
+  backup(to: ByteSink, opts?: BackupOptions): Promise<BackupReport>;
   /** Figures for tests, benchmarks and support: state hash, syncs, writes under way. */
   diagnostics(opts?: CallOptions): Promise<PeerDiagnostics>;
   /**

@@ -69,6 +69,21 @@ export { localSurface, type LocalDiagnostics, type LocalEngine, type LocalStop }
 export type { Durability } from './local/local-log.js';
 export type { StoreEngine } from './local/store-engine.js';
 
+// ---- backup and restore
+export { backUp, type BackupOptions, type BackupReport, type BackupRequest } from './backup/back-up.js';
+export { backupVersion, type BackupHeader } from './backup/backup-format.js';
+export { checkSource, readAll, type ByteSink, type ByteSource } from './backup/byte-streams.js';
+export { readBackup, type BackupPart } from './backup/read-backup.js';
+export {
+  checkedBump,
+  restoreDirectory,
+  type RestoreOwner,
+  type RestoreReport,
+  type RestoreRequest,
+} from './backup/restore-directory.js';
+export type { BackupChunk } from './backup/write-backup.js';
+export { restoreStore, type RestoreStoreOptions } from './local/restore-store.js';
+
 // ---- making one of an engine
 export { createKv, KvRoot, type CreateKvOptions } from './kv/create-kv.js';
 export { KvLifecycle } from './kv/lifecycle.js';

@@ -11,6 +11,7 @@ import type {
   StateMachineHost,
   TurnScheduler,
 } from '@coterie/raft';
+import { backupStream, type BackupChunk, type BackupOrigin } from './backup/write-backup.js';
 import type { RawEntry, RawRange, WriteRequest, WriteResult } from './command/operation.js';
 import type { CallControl, EngineStream, IterateRequest, RawBatch, RawLease, WatchRequest } from './engine/engine.js';
 import { LeaseReads } from './lease/lease-reads.js';
@@ -159,6 +160,17 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
   /** Brings everything applied so far to disk, so that the next start replays nothing. */
   checkpointNow(): Promise<void> {
     return this.#store.checkpointNow();
+  }
+
+  /**
+   * The bytes of a backup of this very moment.
+   *
+   * @throws CoterieError ERR_CLOSED, ERR_OVERLOADED; what a view and the disk can say comes from the stream
+   */
+  backup(origin: BackupOrigin): EngineStream<BackupChunk> {
+    // Taken between two applies, so state and keys are of one entry.
+    const view = this.#store.view();
+    return backupStream({ header: { ...origin, revision: this.#state.revision }, state: this.#state.freeze(), view });
   }
 
   async openSnapshot(): Promise<{ readonly meta: SnapshotMeta; readonly source: SnapshotSource }> {

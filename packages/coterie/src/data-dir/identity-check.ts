@@ -1,5 +1,6 @@
 import { CoterieError } from '@coterie/errors';
 import type { Random } from '@coterie/raft';
+import type { LinkDirectory } from '../membership/link-directory.js';
 import type { Identity } from './identity.js';
 
 /** A directory that is nobody yet, under an incarnation that no other directory has. */
@@ -10,6 +11,29 @@ export function freshIdentity(clusterId: string, name: string, random: Random): 
       .toString(16)
       .padStart(8, '0');
   return { format: 1, clusterId, name, incarnation: word() + word() + word() + word() };
+}
+
+/**
+ * Who a peer is as it starts: as its directory says, or somebody new.
+ *
+ * A restored directory may have been made without a list of peers: the first list that it is opened with is its own
+ * from then on. None of the others has founded anything, so no incarnation stands for them, and they join as new
+ * members.
+ */
+export function settledIdentity(
+  found: Identity | undefined,
+  clusterId: string,
+  { links, self }: LinkDirectory,
+  random: Random,
+): Identity {
+  if (found === undefined) return freshIdentity(clusterId, self.name, random);
+  if (found.memberId === undefined || found.founders !== undefined) return found;
+  const founders = links.map((link) => ({
+    name: link.name,
+    url: link.address,
+    incarnation: link === self ? found.incarnation : '',
+  }));
+  return { ...found, founders };
 }
 
 /**

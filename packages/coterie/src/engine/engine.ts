@@ -1,6 +1,8 @@
 import type { PlainError } from '@coterie/errors';
 import {
   kvSurface,
+  type BackupChunk,
+  type BackupRequest,
   type CallControl,
   type EngineStream,
   type KvEngine,
@@ -76,6 +78,8 @@ export interface Engine extends KvEngine {
    * ERR_INVALID_ARGUMENT, ERR_TIMEOUT.
    */
   transferLeadership(request: { readonly to?: string }, control: CallControl): Promise<null>;
+  /** The bytes of a backup of the moment in which this peer is as fresh as was asked. */
+  backup(request: BackupRequest): EngineStream<BackupChunk>;
   diagnostics(request: null, control: CallControl): Promise<PeerDiagnostics>;
   /** Present status first, then the latest after each change. */
   statuses(request: null): EngineStream<PeerStatus>;
@@ -91,6 +95,7 @@ export const engineSurface: Surface<Engine> = {
   ready: 'read',
   members: 'read',
   transferLeadership: 'write',
+  backup: 'stream',
   diagnostics: 'read',
   statuses: 'stream',
   stopped: 'read',

@@ -1,6 +1,8 @@
 import { CoterieError, toPlainError } from '@coterie/errors';
 import {
   Upkeep,
+  type BackupChunk,
+  type BackupRequest,
   type CallControl,
   type EngineStream,
   type GetRequest,
@@ -16,7 +18,7 @@ import {
 } from '@coterie/mvcc';
 import type { RaftEvent } from '@coterie/raft';
 import type { Identity } from '../data-dir/identity.js';
-import { checkIdentity, freshIdentity } from '../data-dir/identity-check.js';
+import { checkIdentity, settledIdentity } from '../data-dir/identity-check.js';
 import { LatestValue } from '../latest-value.js';
 import { Admission } from '../membership/admission.js';
 import { Enrolment } from '../membership/enrolment.js';
@@ -38,6 +40,7 @@ import { handOver, memberNamed, tryHandOver } from './hand-over.js';
 
 /** How often enrolment asks round, and a leader looks after sessions and history. */
 const enrolMs = 200;
+const linearizable = { consistency: 'linearizable' } as const;
 
 /**
  * The engine of one peer: first its enrolment, then its replica; and the calls of the boundary on top of it.
@@ -96,8 +99,8 @@ export class PeerEngine implements Engine {
     });
     try {
       await storage.open();
-      const identity = found ?? freshIdentity(clusterId, name, ports.random);
-      if (found === undefined) storage.saveIdentity(identity);
+      const identity = settledIdentity(found, clusterId, this.#directory, ports.random);
+      if (identity !== found) storage.saveIdentity(identity);
       if (identity.memberId !== undefined) {
         if (!storage.hasLog(identity)) {
           throw new CoterieError('ERR_CORRUPT', {
@@ -265,21 +268,17 @@ export class PeerEngine implements Engine {
     request: GetRequest,
     control: CallControl,
   ): Promise<{ readonly revision: number; readonly entry?: RawEntry }> {
-    const replica = await this.#fresh('a get', request, control);
-    return replica.machine.get(request.key, request.revision);
+    return (await this.#fresh('a get', request, control)).machine.get(request.key, request.revision);
   }
 
   async range(request: RangeRequest, control: CallControl): Promise<{ readonly revision: number } & RawRange> {
-    const replica = await this.#fresh('a range', request, control);
-    return replica.machine.range(request);
+    return (await this.#fresh('a range', request, control)).machine.range(request);
   }
 
   iterate(request: IterateRequest): EngineStream<RawEntry> {
-    return deferredStream(async (signal) => {
-      // Linearizable when it begins, then pinned.
-      const replica = await this.#fresh('an iterate', { consistency: 'linearizable' }, { signal });
-      return replica.machine.iterate(request);
-    });
+    // Linearizable when it begins, then pinned.
+    const open = (replica: Replica): EngineStream<RawEntry> => replica.machine.iterate(request);
+    return deferredStream(async (signal) => open(await this.#fresh('an iterate', linearizable, { signal })));
   }
 
   watch(request: WatchRequest): EngineStream<RawBatch> {
@@ -292,15 +291,15 @@ export class PeerEngine implements Engine {
   }
 
   async lease(request: { readonly id: number }, control: CallControl): ReturnType<Engine['lease']> {
-    const replica = await this.#fresh('a lease', { consistency: 'linearizable' }, control);
-    return replica.machine.lease(request.id);
+    return (await this.#fresh('a lease', linearizable, control)).machine.lease(request.id);
   }
 
   leases(_: null): EngineStream<RawLease> {
-    return deferredStream(async (signal) => {
-      const replica = await this.#fresh('leases', { consistency: 'linearizable' }, { signal });
-      return replica.machine.leases();
-    });
+    return deferredStream(async (signal) => (await this.#fresh('leases', linearizable, { signal })).machine.leases());
+  }
+
+  backup(request: BackupRequest): EngineStream<BackupChunk> {
+    return deferredStream(async (signal) => (await this.#fresh('a backup', request, { signal })).backup());
   }
 
   async ready(_: null, control: CallControl): Promise<PeerStatus> {

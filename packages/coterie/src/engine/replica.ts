@@ -1,5 +1,13 @@
 import { CoterieError } from '@coterie/errors';
-import { MvccStateMachine, Proposer, type MvccLimits, type Store, type UpkeepHost } from '@coterie/mvcc';
+import {
+  MvccStateMachine,
+  Proposer,
+  type BackupChunk,
+  type EngineStream,
+  type MvccLimits,
+  type Store,
+  type UpkeepHost,
+} from '@coterie/mvcc';
 import {
   foundingBatch,
   RaftNode,
@@ -51,10 +59,12 @@ export class Replica implements UpkeepHost {
   readonly machine: MvccStateMachine;
   readonly node: RaftNode;
   readonly proposer: Proposer;
+  readonly #wall: WallClock;
 
   private constructor(parts: ReplicaParts, log: MemberLog, loaded: LoadedLog, machine: MvccStateMachine) {
     const { ports, identity } = parts;
     this.identity = identity;
+    this.#wall = ports.wall;
     this.log = log;
     this.machine = machine;
     this.node = new RaftNode({
@@ -131,6 +141,12 @@ export class Replica implements UpkeepHost {
     const log = storage.openLog(identity);
     log.load();
     await log.close();
+  }
+
+  /** A backup of this moment. */
+  backup(): EngineStream<BackupChunk> {
+    const { clusterId, uid } = this.identity;
+    return this.machine.backup({ source: 'peer', clusterId, uid: String(uid), wallMs: this.#wall.wallMs() });
   }
 
   logTimeMs(): number | undefined {

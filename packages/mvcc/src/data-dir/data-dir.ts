@@ -2,6 +2,7 @@ import { CoterieError } from '@coterie/errors';
 import { writeFileAtomically } from '../files/file-system.js';
 import { storageError } from '../files/storage-error.js';
 import { openLevelStore } from '../store/open-level-store.js';
+import { StoreBuilder } from '../store/store-builder.js';
 import type { Store } from '../store/store.js';
 import { Wal } from '../wal/wal.js';
 import type { DataDirPorts } from './data-dir-ports.js';
@@ -60,6 +61,12 @@ export class DataDir {
     // empty directory.
     if (!this.holdsData()) return undefined;
     throw new CoterieError('ERR_CORRUPT', { message: `${dir} holds a log or a store and no ${identityName}` });
+  }
+
+  /** Looks at the lock without taking it. @throws CoterieError ERR_DATA_DIR_IN_USE */
+  checkUnlocked(): void {
+    const { dir, files, lock } = this.#ports;
+    if (files.exists(dir)) lock?.check(dir);
   }
 
   /** Whether a log or a store stands here. */
@@ -146,6 +153,12 @@ export class DataDir {
       minAppliedIndex,
       ...(storeLimits === undefined ? {} : { limits: storeLimits }),
     });
+  }
+
+  /** Begins a store where none is. @throws CoterieError ERR_STORAGE */
+  buildStore(): Promise<StoreBuilder> {
+    const { files, ordered } = this.#ports;
+    return StoreBuilder.begin(files, ordered, this.#path(storeName));
   }
 
   /** Lets go of the directory. Idempotent. */

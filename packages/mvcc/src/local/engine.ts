@@ -1,5 +1,7 @@
 import type { PlainError } from '@coterie/errors';
-import type { CallControl, KvEngine } from '../engine/engine.js';
+import type { BackupRequest } from '../backup/back-up.js';
+import type { BackupChunk } from '../backup/write-backup.js';
+import type { CallControl, EngineStream, KvEngine } from '../engine/engine.js';
 import { kvSurface, type Surface } from '../engine/surface.js';
 
 /** Figures of a store, for tests, benchmarks and support. */
@@ -21,6 +23,8 @@ export interface LocalStop {
 
 /** All that the store of one process asks of its engine; data only, nothing answers synchronously. */
 export interface LocalEngine extends KvEngine {
+  /** The bytes of a backup of the moment in which it is first read. */
+  backup(request: BackupRequest): EngineStream<BackupChunk>;
   diagnostics(request: null, control: CallControl): Promise<LocalDiagnostics>;
   /** Settles with the reason when the engine has stopped serving. Never rejects. */
   stopped(request: null, control: CallControl): Promise<LocalStop>;
@@ -31,6 +35,7 @@ export interface LocalEngine extends KvEngine {
 /** How the calls of a {@link LocalEngine} cross a port. */
 export const localSurface: Surface<LocalEngine> = {
   ...kvSurface,
+  backup: 'stream',
   diagnostics: 'read',
   stopped: 'read',
   close: 'read',

@@ -1,4 +1,6 @@
 import { fromPlainError, type CoterieError } from '@coterie/errors';
+import { backUp, type BackupOptions, type BackupReport } from '../backup/back-up.js';
+import type { ByteSink } from '../backup/byte-streams.js';
 import { callControl } from '../kv/call-control.js';
 import type { CallOptions } from '../kv/call-options.js';
 import { KvRoot } from '../kv/create-kv.js';
@@ -23,6 +25,15 @@ export interface KvStore extends Kv, AsyncDisposable {
   readonly closed: Promise<StoreClosed>;
   /** Figures for tests, benchmarks and support: state hash, syncs, writes under way. */
   diagnostics(opts?: CallOptions): Promise<LocalDiagnostics>;
+  /**
+   * Writes everything at one revision to a stream and ends it, while the store goes on: at the stream's pace, with one
+   * page in memory. `restoreStore` and `restoreBackup` read it; `docs/backup-format.md` has the bytes.
+   *
+   * When anything fails the stream is destroyed. @throws CoterieError ERR_STORAGE for what the stream says, ERR_TIMEOUT
+   *   (also when it takes nothing for a minute), ERR_ABORTED, ERR_CORRUPT, ERR_CLOSED; ERR_OVERLOADED when writes
+   *   since it began hold back too much memory
+   */
+  backup(to: ByteSink, opts?: BackupOptions): Promise<BackupReport>;
   /**
    * Runs what `onClose` registered, finishes the writes under way, writes a checkpoint so that the next start has
    * nothing to replay, and lets go of the directory. Resolves within `closeTimeoutMs`, always. Idempotent.
@@ -64,6 +75,11 @@ export class LocalStore extends KvRoot implements KvStore {
 
   async diagnostics(opts?: CallOptions): Promise<LocalDiagnostics> {
     return this.#parts.engine.diagnostics(null, callControl(opts));
+  }
+
+  async backup(to: ByteSink, opts?: BackupOptions): Promise<BackupReport> {
+    this.#lifecycle.assertOpen();
+    return backUp((request) => this.#parts.engine.backup(request), to, opts);
   }
 
   close(): Promise<void> {

@@ -12,6 +12,7 @@ export const localLogName = 'wal';
 
 /** Log and state of one process, the log replayed. */
 export interface LocalReplica {
+  readonly identity: LocalIdentity;
   readonly wal: Wal;
   readonly machine: MvccStateMachine;
   readonly lastIndex: number;
@@ -55,7 +56,7 @@ export async function openReplica(
     const loaded = wal.load();
     if (identity.ready !== true) dir.saveIdentity({ ...identity, ready: true });
     store = await dir.openStore(loaded.start.index);
-    return await replayed(options, wal, loaded, store);
+    return { identity, ...(await replayed(options, wal, loaded, store)) };
   } catch (error) {
     await store?.close();
     await wal.close();
@@ -63,7 +64,12 @@ export async function openReplica(
   }
 }
 
-async function replayed(options: OpenReplicaOptions, wal: Wal, loaded: LoadedLog, store: Store): Promise<LocalReplica> {
+async function replayed(
+  options: OpenReplicaOptions,
+  wal: Wal,
+  loaded: LoadedLog,
+  store: Store,
+): Promise<Omit<LocalReplica, 'identity'>> {
   const { clock, turns, limits } = options;
   const { appliedIndex, appliedTerm } = store.recovered();
   const lastIndex = loaded.entries.at(-1)?.index ?? loaded.start.index;

@@ -1,6 +1,8 @@
 import { CoterieError, toPlainError } from '@coterie/errors';
 import type { Clock, Random, SubmitResult, TurnScheduler, WallClock } from '@coterie/raft';
 import type { RawEntry, RawRange, WriteRequest, WriteResult } from '../command/operation.js';
+import type { BackupRequest } from '../backup/back-up.js';
+import type { BackupChunk } from '../backup/write-backup.js';
 import type { DataDir } from '../data-dir/data-dir.js';
 import type {
   CallControl,
@@ -24,7 +26,7 @@ import { Upkeep, type UpkeepHost } from '../upkeep/upkeep.js';
 import type { Wal } from '../wal/wal.js';
 import type { LocalDiagnostics, LocalEngine, LocalStop } from './engine.js';
 import { LocalLog, type Durability, type LocalLogLimits } from './local-log.js';
-import { localIdentity } from './local-identity.js';
+import { localIdentity, type LocalIdentity } from './local-identity.js';
 import { openReplica, type LocalReplica } from './open-replica.js';
 
 /** Everything a {@link StoreEngine} stands on. */
@@ -49,6 +51,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
   readonly proposer: Proposer;
   readonly #parts: StoreEngineParts;
   readonly #wal: Wal;
+  readonly #identity: LocalIdentity;
   readonly #log: LocalLog;
   readonly #stopped: Promise<LocalStop>;
   readonly #timers: readonly unknown[];
@@ -60,6 +63,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
     const { clock, random, limits, requestTimeoutMs } = parts;
     this.#parts = parts;
     this.#wal = replica.wal;
+    this.#identity = replica.identity;
     this.machine = replica.machine;
     this.#stopped = new Promise((resolve) => (this.#settleStopped = resolve));
     const failed = (error: unknown): void => this.#fail(error);
@@ -152,6 +156,12 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
   leases(_: null): EngineStream<RawLease> {
     this.#check();
     return this.machine.leases();
+  }
+
+  backup(_request: BackupRequest): EngineStream<BackupChunk> {
+    this.#check();
+    const wallMs = this.#parts.wall.wallMs();
+    return this.machine.backup({ source: 'store', clusterId: '', uid: this.#identity.store, wallMs });
   }
 
   diagnostics(_: null, _control: CallControl): Promise<LocalDiagnostics> {
