@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { canInject, InjectedFault } from './processes/injected-fault.js';
 import { PeerCluster } from './processes/peer-cluster.js';
-import { endProcesses, PeerProcess, RemoteError } from './processes/peer-process.js';
+import { endProcesses, PeerProcess, type RemoteError } from './processes/peer-process.js';
 import { until } from './processes/until.js';
 import { WriteLedger, type Shown } from './processes/write-ledger.js';
 

@@ -44,11 +44,12 @@ function readLease(from: ByteReader): LeaseRecord {
   const generation = from.uint();
   const ttlMs = from.uint();
   const deadlineMs = from.f64();
-  const own = from.u8() === 1;
+  if (!Number.isFinite(deadlineMs)) throw corrupt(`a deadline of ${deadlineMs}`);
+  const own = from.flag();
   const bytes = from.uint(replicatedLimits.revisionBytes);
   const keys = new Set<BinaryKey>();
-  for (let count = from.uint(replicatedLimits.leaseKeys); count > 0; count--) {
-    keys.add(from.text(replicatedLimits.keyBytes));
-  }
+  const count = from.uint(replicatedLimits.leaseKeys);
+  for (let more = count; more > 0; more--) keys.add(from.text(replicatedLimits.keyBytes));
+  if (keys.size !== count) throw corrupt('a lease has a key twice');
   return { id, generation, ttlMs, deadlineMs, own, keys, bytes, heapMs: deadlineMs, heapAt: -1 };
 }

@@ -1,4 +1,5 @@
 import { invariant } from '@coterie/errors';
+import { corrupt } from '../command/byte-reader.js';
 import { compareKeys } from '../command/key-range.js';
 import { replicatedLimits } from '../limits.js';
 import type { BinaryKey, RevisionEvents } from '../store/types.js';
@@ -46,7 +47,10 @@ export class LeaseTable implements LeaseView {
     if (bytes.length === 0) return table;
     const { generation, leases } = readLeases(bytes);
     table.#generation = generation;
-    for (const lease of leases) table.#add(lease);
+    for (const lease of leases) {
+      if (table.#leases.has(lease.id)) throw corrupt(`lease ${lease.id} stands here twice`);
+      table.#add(lease);
+    }
     return table;
   }
 

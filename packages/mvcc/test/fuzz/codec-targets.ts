@@ -2,8 +2,16 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Command } from '../../src/command/command.js';
 import { decodeCommand, decodeSequencedHead } from '../../src/command/decode.js';
-import { encodeEndSession, encodeOpenSession, encodeSkip, encodeTouch, encodeWrite } from '../../src/command/encode.js';
+import {
+  encodeEndSession,
+  encodeExpireLeases,
+  encodeOpenSession,
+  encodeSkip,
+  encodeTouch,
+  encodeWrite,
+} from '../../src/command/encode.js';
 import { crc32c } from '../../src/files/crc32c.js';
+import { LeaseTable } from '../../src/lease/lease-table.js';
 import { SessionTable } from '../../src/session/session-table.js';
 import { decodeCluster, encodeCluster } from '../../src/state/cluster-codec.js';
 import { decodeCheckpoint, encodeCheckpoint, initialState } from '../../src/store/checkpoint-record.js';
@@ -35,6 +43,8 @@ function encodeCommand(command: Command): Uint8Array {
       return encodeEndSession(command.session);
     case 'openSession':
       return encodeOpenSession(command.nonce);
+    case 'expireLeases':
+      return encodeExpireLeases(command.leases);
   }
 }
 
@@ -47,6 +57,7 @@ const commands: Target = {
     encodeTouch(300, 70_000),
     encodeEndSession(2 ** 40),
     encodeOpenSession('0123456789abcdef'),
+    encodeExpireLeases([1, 300, 2 ** 40].map((id) => ({ id, generation: 7 * id }))),
   ],
   check: (input) => {
     decodeSequencedHead(input);
@@ -89,6 +100,32 @@ const sessions: Target = {
   samples: Array.from({ length: 20 }, (_, seed) => sessionTable(seed)),
   check: (input) => {
     const table = SessionTable.decode(input);
+    if (input.length > 0) canonical(input, table.encode());
+  },
+};
+
+function leaseTable(seed: number): Uint8Array {
+  const random = seeded(seed);
+  const leases = new LeaseTable();
+  for (let more = 1 + random.nextInt(5); more > 0; more--) {
+    const id = leases.nextGeneration(undefined, 0);
+    leases.grant({ id, generation: id, ttlMs: 10 ** random.nextInt(9), own: random.nextInt(2) === 0 }, 5_000);
+    const keys = Array.from({ length: 1 + random.nextInt(3) }, (_, at) => `key-${id}-${at}`);
+    const events = keys.map((key) => {
+      const after = { ...makeRecord(key, new Uint8Array(3), 9, undefined), lease: id };
+      return { key, before: undefined, after };
+    });
+    leases.committed({ revision: 9, events });
+  }
+  return leases.encode();
+}
+
+const leases: Target = {
+  name: 'lease table',
+  share: 10,
+  samples: Array.from({ length: 12 }, (_, seed) => leaseTable(seed)),
+  check: (input) => {
+    const table = LeaseTable.decode(input);
     if (input.length > 0) canonical(input, table.encode());
   },
 };
@@ -163,4 +200,4 @@ const records: Target = {
   },
 };
 
-export const codecTargets: readonly Target[] = [commands, sessions, clusters, checkpoints, records];
+export const codecTargets: readonly Target[] = [commands, sessions, leases, clusters, checkpoints, records];
