@@ -3,6 +3,7 @@ import type { BackupRequest } from '../backup/back-up.js';
 import type { BackupChunk } from '../backup/write-backup.js';
 import type { CallControl, EngineStream, KvEngine } from '../engine/engine.js';
 import { kvSurface, type Surface } from '../engine/surface.js';
+import type { StoreStatistics } from '../store/store-statistics.js';
 
 /** Figures of a store, for tests, benchmarks and support. */
 export interface LocalDiagnostics {
@@ -13,6 +14,8 @@ export interface LocalDiagnostics {
   /** Writes whose fate is not known yet. */
   readonly openWrites: number;
   readonly compactRevision: number;
+  /** What the store has done on its disk since it was opened. */
+  readonly store: StoreStatistics;
 }
 
 /** Why a store stopped serving. */

@@ -170,6 +170,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
       walSyncs: this.#wal.syncCount,
       openWrites: this.proposer.open,
       compactRevision: this.machine.compactRevision,
+      store: { ...this.machine.storeStatistics },
     });
   }
 
