@@ -3,7 +3,7 @@ import type { EngineStream, IterateRequest, RangeRequest } from '../engine/engin
 import type { RawEntry, RawRange } from '../command/operation.js';
 import type { MvccLimits } from '../limits.js';
 import type { Store } from '../store/store.js';
-import type { BinaryKey, KeyedRecord, KeyRange, StoreView } from '../store/types.js';
+import type { BinaryKey, KeyRange, StoreView } from '../store/types.js';
 import { entryBytes, rawEntry } from '../txn/record.js';
 import { EntryStream } from './entry-stream.js';
 
@@ -101,14 +101,18 @@ export class Reads {
     const { rangeEntries, rangeBytes } = this.#limits;
     const entries: RawEntry[] = [];
     let bytes = 0;
-    for await (const { key, record } of records(view, range, reverse)) {
-      if (limit > 0 && entries.length >= limit) return { entries, more: true };
-      if (limit === 0 && entries.length >= rangeEntries)
-        throw tooLarge(`more than ${rangeEntries} entries`, rangeEntries);
-      const entry = rawEntry(key, keysOnly ? { ...record, value: emptyValue } : record);
-      bytes += entryBytes(key, entry);
-      if (bytes > rangeBytes) throw tooLarge(`more than ${rangeBytes} bytes`, rangeBytes);
-      entries.push(entry);
+    // One more, to tell whether there are more.
+    const pageRecords = limit > 0 ? limit + 1 : undefined;
+    for await (const page of view.scan({ range, reverse, pageBytes, pageRecords })) {
+      for (const { key, record } of page) {
+        if (limit > 0 && entries.length >= limit) return { entries, more: true };
+        if (limit === 0 && entries.length >= rangeEntries)
+          throw tooLarge(`more than ${rangeEntries} entries`, rangeEntries);
+        const entry = rawEntry(key, keysOnly ? { ...record, value: emptyValue } : record);
+        bytes += entryBytes(key, entry);
+        if (bytes > rangeBytes) throw tooLarge(`more than ${rangeBytes} bytes`, rangeBytes);
+        entries.push(entry);
+      }
     }
     return { entries, more: false };
   }
@@ -131,10 +135,6 @@ function checkRevision(revision: number, current: number, compactRevision: numbe
     const message = `revision ${revision} is compacted; the oldest is ${compactRevision}`;
     throw new CoterieError('ERR_COMPACTED', { message, compactRevision });
   }
-}
-
-async function* records(view: StoreView, range: KeyRange, reverse: boolean): AsyncGenerator<KeyedRecord> {
-  for await (const page of view.scan({ range, reverse, pageBytes })) yield* page;
 }
 
 async function count(view: StoreView, range: KeyRange): Promise<RawRange> {

@@ -147,8 +147,10 @@ interface LevelIterator {
 
 class ClassicCursor implements OrderedCursor {
   readonly #iterator: LevelIterator;
+  readonly #pageRecords: number;
 
   constructor(level: Level, range: OrderedRange) {
+    this.#pageRecords = Math.min(pageRecords, range.pageRecords ?? pageRecords);
     this.#iterator = level.iterator({
       gte: range.start,
       lt: range.end,
@@ -160,7 +162,7 @@ class ClassicCursor implements OrderedCursor {
   }
 
   next(done: (error: Error | undefined, page: readonly OrderedEntry[]) => void): void {
-    settle(this.#iterator.nextv(pageRecords), 'cannot read', [], done);
+    settle(this.#iterator.nextv(this.#pageRecords), 'cannot read', [], done);
   }
 
   close(): void {

@@ -76,13 +76,14 @@ export class DiskImage {
     });
   }
 
-  iterate(range: KeyRange, reverse: boolean, pageBytes: number): RecordCursor {
+  iterate(range: KeyRange, reverse: boolean, pageBytes: number, pageRecords?: number): RecordCursor {
     this.hold();
     const cursor = this.#store.iterate({
       start: storedKey(range.start),
       end: storedEnd(range.end),
       reverse,
       pageBytes,
+      pageRecords,
       snapshot: this.#snapshot,
     });
     let open = true;

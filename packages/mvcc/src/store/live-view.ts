@@ -3,7 +3,7 @@ import { completion, nextTurn, type Defer } from './completion.js';
 import type { DiskImage } from './disk-image.js';
 import { mergeOrdered, type Overlay } from './overlay.js';
 import type { PointReads } from './point-reads.js';
-import type { BinaryKey, KeyedRecord, KeyRange, KeyRecord, StoreView, ViewRange } from './types.js';
+import type { BinaryKey, KeyedRecord, KeyRange, KeyRecord, PageSize, StoreView, ViewRange } from './types.js';
 
 /** What a view reads from, as it was when the view was opened. */
 export interface ViewSource {
@@ -48,13 +48,11 @@ export class LiveView implements StoreView {
     return version === undefined ? this.#source.reads.read(this.#source.image, key) : version.record;
   }
 
-  async *scan(
-    what: ViewRange & { readonly pageBytes: number },
-  ): AsyncGenerator<readonly KeyedRecord[], undefined, undefined> {
+  async *scan(what: ViewRange & PageSize): AsyncGenerator<readonly KeyedRecord[], undefined, undefined> {
     this.#check();
     const { overlay, image, defer } = this.#source;
-    const { reverse, pageBytes } = what;
-    const cursor = image.iterate(what.range, reverse, pageBytes);
+    const { reverse, pageBytes, pageRecords } = what;
+    const cursor = image.iterate(what.range, reverse, pageBytes, pageRecords);
     let rest = what.range;
     let stored: readonly KeyedRecord[] = [];
     let more = true;
@@ -70,7 +68,7 @@ export class LiveView implements StoreView {
           if (more && stored.length === 0) continue;
         }
         const remembered = overlay.records(rest, reverse, this.revision);
-        const page = fillPage(stored, more, remembered, reverse, pageBytes);
+        const page = fillPage(stored, more, remembered, what);
         const last = page.at(-1);
         if (last === undefined) {
           if (!more) return;
@@ -114,8 +112,7 @@ function fillPage(
   stored: readonly KeyedRecord[],
   more: boolean,
   remembered: Iterator<KeyedRecord, void>,
-  reverse: boolean,
-  pageBytes: number,
+  { reverse, pageBytes, pageRecords = Infinity }: ViewRange & PageSize,
 ): KeyedRecord[] {
   const page: KeyedRecord[] = [];
   const lastStored = more ? stored.at(-1) : undefined;
@@ -123,7 +120,7 @@ function fillPage(
   for (const entry of mergeOrdered(stored[Symbol.iterator]() as Iterator<KeyedRecord, void>, remembered, reverse)) {
     page.push(entry);
     bytes += pageRecordBytes + entry.key.length + entry.record.value.length;
-    if (bytes >= pageBytes || entry === lastStored) break;
+    if (bytes >= pageBytes || page.length >= pageRecords || entry === lastStored) break;
   }
   return page;
 }

@@ -368,7 +368,7 @@ class ModelOrderedStore implements OrderedStore {
   }
 }
 
-function pageOf(tree: Tree, { start, end, reverse, pageBytes }: OrderedRange): OrderedEntry[] {
+function pageOf(tree: Tree, { start, end, reverse, pageBytes, pageRecords = Infinity }: OrderedRange): OrderedEntry[] {
   const page: OrderedEntry[] = [];
   const walk = reverse ? tree.entriesReversed(end, undefined, true) : tree.entries(start);
   let bytes = 0;
@@ -376,7 +376,7 @@ function pageOf(tree: Tree, { start, end, reverse, pageBytes }: OrderedRange): O
     if (reverse ? key < start : key >= end) break;
     page.push([key, value]);
     bytes += key.length + value.length;
-    if (bytes >= pageBytes) break;
+    if (bytes >= pageBytes || page.length >= pageRecords) break;
   }
   return page;
 }

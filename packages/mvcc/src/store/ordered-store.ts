@@ -23,6 +23,8 @@ export interface OrderedRange {
   readonly reverse: boolean;
   /** About how many bytes one page holds; a page holds at least one record. */
   readonly pageBytes: number;
+  /** How many records one page holds at the most; left out: as many as the store thinks good. */
+  readonly pageRecords?: number | undefined;
   /** Left out: the contents when the cursor was opened. */
   readonly snapshot?: OrderedSnapshot | undefined;
 }

@@ -3,7 +3,7 @@ import { nextTurn, type Defer } from './completion.js';
 import { behind, pageRecordBytes } from './live-view.js';
 import { OrderedIndex } from './ordered-index.js';
 import { mergeOrdered } from './overlay.js';
-import type { BinaryKey, KeyedRecord, KeyRecord, RevisionEvents, StoreView, ViewRange } from './types.js';
+import type { BinaryKey, KeyedRecord, KeyRecord, PageSize, RevisionEvents, StoreView, ViewRange } from './types.js';
 import { ValueSlabs } from './value-slabs.js';
 
 /** What an undone key costs beside key and value. */
@@ -66,9 +66,7 @@ export class PastView implements StoreView {
     return this.undo.has(key) ? this.undo.get(key) : now;
   }
 
-  async *scan(
-    what: ViewRange & { readonly pageBytes: number },
-  ): AsyncGenerator<readonly KeyedRecord[], undefined, undefined> {
+  async *scan(what: ViewRange & PageSize): AsyncGenerator<readonly KeyedRecord[], undefined, undefined> {
     let rest = what.range;
     for await (const page of this.later.scan(what)) {
       const kept = page.filter(({ key }) => !this.undo.has(key));
@@ -88,7 +86,7 @@ export class PastView implements StoreView {
   async *#pages(
     kept: readonly KeyedRecord[],
     range: ViewRange['range'],
-    { reverse, pageBytes }: { readonly reverse: boolean; readonly pageBytes: number },
+    { reverse, pageBytes, pageRecords = Infinity }: PageSize & { readonly reverse: boolean },
   ): AsyncGenerator<readonly KeyedRecord[], undefined, undefined> {
     const undone = this.#undone(range, reverse);
     let page: KeyedRecord[] = [];
@@ -96,7 +94,7 @@ export class PastView implements StoreView {
     for (const entry of mergeOrdered(kept[Symbol.iterator]() as Iterator<KeyedRecord, void>, undone, reverse)) {
       page.push(entry);
       bytes += pageRecordBytes + entry.key.length + entry.record.value.length;
-      if (bytes < pageBytes) continue;
+      if (bytes < pageBytes && page.length < pageRecords) continue;
       yield page;
       await nextTurn(this.defer);
       page = [];

@@ -77,14 +77,21 @@ export interface ViewRange {
   readonly reverse: boolean;
 }
 
+/** How much of a scan comes at a time. */
+export interface PageSize {
+  readonly pageBytes: number;
+  readonly pageRecords?: number | undefined;
+}
+
 /** The live keys at one revision, whatever is written meanwhile. Must be closed. */
 export interface StoreView {
   readonly revision: number;
   get(key: BinaryKey): Promise<KeyRecord | undefined>;
   /**
-   * Records in order, in pages of about `pageBytes`; each page gives the event loop back before the next.
+   * Records in order, in pages of about `pageBytes` and at most `pageRecords`: who wants a few must not pay for a
+   * thousand. Each page gives the event loop back before the next.
    * @throws CoterieError ERR_CORRUPT when a record fails its checksum
    */
-  scan(what: ViewRange & { readonly pageBytes: number }): AsyncIterableIterator<readonly KeyedRecord[]>;
+  scan(what: ViewRange & PageSize): AsyncIterableIterator<readonly KeyedRecord[]>;
   close(): Promise<void>;
 }

@@ -102,6 +102,16 @@ describe.each(implementations)('an ordered store: %s', (_, make) => {
     expect(await keys('c', 'a', false)).toEqual([]);
   });
 
+  test('a page holds no more records than were asked for', async () => {
+    await put(store, { a: '1', b: '2', c: '3' });
+    const cursor = store.iterate({ start: '', end: 'z', reverse: false, pageBytes: 1000, pageRecords: 2 });
+    const sizes: number[] = [];
+    do sizes.push((await completion<readonly OrderedEntry[]>((done) => cursor.next(done))).length);
+    while (sizes.at(-1) !== 0);
+    cursor.close();
+    expect(sizes).toEqual([2, 1, 0]);
+  });
+
   test('a snapshot stays what it was, for every way of reading', async () => {
     await put(store, { a: '1', b: '2' });
     const snapshot = store.snapshot();

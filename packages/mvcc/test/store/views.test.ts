@@ -5,7 +5,7 @@ import { World, Writer, bytes, text, tinyLimits } from './fixture.js';
 
 async function keysOf(view: StoreView, reverse = false): Promise<string[]> {
   const keys: string[] = [];
-  for await (const page of view.scan({ range: { start: '' }, reverse, pageBytes: 200 }))
+  for await (const page of view.scan({ range: { start: '' }, reverse, pageBytes: 200, pageRecords: 3 }))
     keys.push(...page.map(({ key }) => key));
   return keys;
 }
