@@ -58,6 +58,24 @@ describe('a proposer', () => {
     expect(proposer.open).toBe(0);
   });
 
+  // etcd answers a txn without operations from local state, which may be stale.
+  test('a txn of compares alone, or of reads alone, is submitted like a write and takes no revision', async () => {
+    const { cluster, own, proposer, deliver } = setUp();
+    const first = proposer.write(put('a', '1'));
+    deliver();
+    expect(await fate(first)).toBe('revision 2');
+    const absent = { target: 'version', range: { start: 'a', end: 'a\0' }, sign: '==', operand: 0 } as const;
+    for (const success of [[], [{ kind: 'get', key: 'a' } as const]]) {
+      const before = cluster.log.length;
+      const asked = proposer.write({ kind: 'txn', compare: [absent], success, failure: success });
+      own.applyAll();
+      expect(await fate(asked)).toBe('pending');
+      deliver();
+      expect(await asked).toMatchObject({ succeeded: false, revision: 2 });
+      expect(cluster.log.length).toBe(before + 1);
+    }
+  });
+
   test('the bytes of a value are its own once the call has returned', async () => {
     const { own, proposer, deliver } = setUp();
     const value = Uint8Array.of(1);
