@@ -128,6 +128,7 @@ export type {
 export type { BinaryKey, KeyRange } from './store/types.js';
 
 // ---- what a replicated peer is assembled from
+export type { Condemned } from './data-dir/condemned.js';
 export { DataDir } from './data-dir/data-dir.js';
 export { diskPorts, memoryPorts, type DataDirPorts } from './data-dir/data-dir-ports.js';
 export type { DataDirLock } from './data-dir/directory-lock.js';

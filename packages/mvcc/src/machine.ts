@@ -78,6 +78,7 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
   readonly #leaseReads: LeaseReads;
   readonly #scrub: Scrub;
   #host: StateMachineHost | undefined;
+  #damage: CoterieError | undefined;
   #listener: SessionListener | undefined;
   #closed: Promise<void> | undefined;
 
@@ -122,9 +123,14 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
         host.checkpointed({ index: appliedIndex, term: appliedTerm });
       },
       failed: (error) => {
-        host.failed(error);
+        this.#fail(host, error);
       },
     });
+  }
+
+  #fail(host: StateMachineHost, error: Error): void {
+    if (error instanceof CoterieError && error.code === 'ERR_CORRUPT') this.#damage ??= error;
+    host.failed(error);
   }
 
   prepare(entry: CommittedEntry, ready: () => void): boolean {
@@ -307,9 +313,20 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     try {
       return await this.#scrub.step();
     } catch (error) {
-      if (error instanceof CoterieError && error.code === 'ERR_CORRUPT') this.#host?.failed(error);
+      const corrupt = error instanceof CoterieError && error.code === 'ERR_CORRUPT';
+      if (corrupt && this.#host !== undefined) this.#fail(this.#host, error);
       throw error;
     }
+  }
+
+  /** What a read of the stored state has found damaged, if anything: that state is not to be used any more. */
+  get damage(): CoterieError | undefined {
+    return this.#damage;
+  }
+
+  /** The entry at which the last durable checkpoint stands. */
+  get checkpointIndex(): number {
+    return this.#store.recovered().appliedIndex;
   }
 
   /** Begins a checkpoint of everything applied, so that a newer snapshot can be sent than there is. */

@@ -1,4 +1,4 @@
-import { DataDir, type DataDirPorts, type Store } from '@coterie/mvcc';
+import { DataDir, type Condemned, type DataDirPorts, type Store } from '@coterie/mvcc';
 import { parseIdentity, type Identity } from './identity.js';
 import { logMetadata } from './log-metadata.js';
 import type { MemberLog, PeerStorage } from './storage.js';
@@ -24,8 +24,25 @@ export class PortStorage implements PeerStorage {
     this.#dir.saveIdentity(identity);
   }
 
-  erase(): Promise<void> {
-    return this.#dir.erase();
+  async erase(): Promise<void> {
+    await this.#dir.erase();
+    this.storeRebuilt();
+  }
+
+  condemned(): Condemned | undefined {
+    return this.#dir.condemned();
+  }
+
+  condemnStore(why: Condemned): void {
+    this.#dir.condemnStore(why);
+  }
+
+  discardStore(): Promise<void> {
+    return this.#dir.discardStore();
+  }
+
+  storeRebuilt(): void {
+    this.#dir.storeRebuilt();
   }
 
   eraseLog(identity: Identity): void {

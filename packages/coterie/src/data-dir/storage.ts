@@ -1,4 +1,4 @@
-import type { Store } from '@coterie/mvcc';
+import type { Condemned, Store } from '@coterie/mvcc';
 import type { LogStorage } from '@coterie/raft';
 import type { Identity } from './identity.js';
 
@@ -35,6 +35,14 @@ export interface PeerStorage {
   eraseLog(identity: Identity): void;
   /** @param minAppliedIndex where the log begins: a store behind it cannot be brought up */
   openStore(minAppliedIndex: number): Promise<Store>;
+  /** Whether the store was found damaged or different, and is to be built anew before anything is read from it. */
+  condemned(): Condemned | undefined;
+  /** Notes that the store must never be used again. Durable when it returns. @throws CoterieError ERR_STORAGE */
+  condemnStore(why: Condemned): void;
+  /** Removes the store, closed before. @throws CoterieError ERR_STORAGE */
+  discardStore(): Promise<void>;
+  /** The store is sound again: takes the note back. @throws CoterieError ERR_STORAGE */
+  storeRebuilt(): void;
   /** Lets go of the directory. Idempotent. */
   release(): Promise<void>;
 }

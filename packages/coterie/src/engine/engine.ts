@@ -13,8 +13,11 @@ import {
 /** What a member is in the cluster. */
 export type PeerRole = 'leader' | 'follower' | 'candidate' | 'learner';
 
-/** How a peer stands: `no-quorum` is a peer that had a leader and has none now. */
-export type PeerState = 'starting' | 'ready' | 'no-quorum' | 'removed' | 'failed' | 'closed';
+/**
+ * How a peer stands: `no-quorum` is a peer that had a leader and has none now; `rebuilding` one whose stored state was
+ * damaged or different, and which serves again when it has another member's.
+ */
+export type PeerState = 'starting' | 'ready' | 'no-quorum' | 'rebuilding' | 'removed' | 'failed' | 'closed';
 
 /** A member as this peer sees it. */
 export interface MemberInfo {
@@ -39,12 +42,31 @@ export interface PeerStatus {
   readonly appliedIndex: number;
   readonly revision: number;
   readonly members: readonly MemberInfo[];
+  /** Present while the state is `rebuilding`. */
+  readonly rebuild?: RebuildStatus;
+  /** Members hold different states and no majority agrees: why nothing is written. See docs/integrity.md. */
+  readonly doubt?: PlainError;
+}
+
+/** How the rebuild of a damaged state stands. */
+export interface RebuildStatus {
+  readonly reason: PlainError;
+  /** How often the other members were asked for their state; after 40 times the peer fails. */
+  readonly attempts: number;
 }
 
 /** Figures of one peer, for tests, benchmarks and support. */
 export interface PeerDiagnostics {
   /** The chain over everything applied: equal on all members at equal index. */
-  readonly stateHash: { readonly index: number; readonly revision: number; readonly chain: number };
+  readonly stateHash: {
+    readonly index: number;
+    readonly revision: number;
+    readonly chain: number;
+    /** The sum over all live records. */
+    readonly content: number;
+  };
+  /** Times that everything stored has been read and checked since the peer was opened. */
+  readonly scrubRounds: number;
   /** Syncs of the write-ahead log since the peer was opened. */
   readonly walSyncs: number;
   /** Bytes given to the write-ahead log and not durable yet. */

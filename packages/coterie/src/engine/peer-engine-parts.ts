@@ -2,6 +2,7 @@ import type { HistoryLimits, MvccLimits } from '@coterie/mvcc';
 import type { CoreConfig, NodeOptions, Observer, Transport } from '@coterie/raft';
 import type { PeerStorage } from '../data-dir/storage.js';
 import type { Logger } from '../options.js';
+import type { IntegrityOptions } from '../integrity/integrity.js';
 import type { SystemPorts } from './replica.js';
 
 /** Everything a `PeerEngine` stands on. */
@@ -21,6 +22,8 @@ export interface PeerEngineParts {
   readonly core?: Partial<CoreConfig>;
   readonly limits: Partial<MvccLimits>;
   readonly history: HistoryLimits;
+  /** Default: {@link defaultScrubOptions}, and hashes every 1,024 entries. */
+  readonly integrity?: IntegrityOptions;
   readonly requestTimeoutMs: number;
   readonly closeTimeoutMs: number;
   readonly logger: Logger;

@@ -1,25 +1,12 @@
 import { CoterieError, toPlainError } from '@coterie/errors';
-import {
-  Upkeep,
-  type BackupChunk,
-  type BackupRequest,
-  type CallControl,
-  type EngineStream,
-  type GetRequest,
-  type IterateRequest,
-  type RangeRequest,
-  type RawBatch,
-  type RawEntry,
-  type RawLease,
-  type RawRange,
-  type WatchRequest,
-  type WriteRequest,
-  type WriteResult,
-} from '@coterie/mvcc';
-import type { RaftEvent } from '@coterie/raft';
+import { Upkeep, type CallControl, type EngineStream } from '@coterie/mvcc';
+import type { NodeId, RaftEvent } from '@coterie/raft';
 import type { Identity } from '../data-dir/identity.js';
 import { checkIdentity, settledIdentity } from '../data-dir/identity-check.js';
 import { LatestValue } from '../latest-value.js';
+import { Integrity } from '../integrity/integrity.js';
+import { Rebuilds } from '../integrity/rebuilds.js';
+import { defaultScrubOptions } from '../integrity/scrub-pace.js';
 import { Admission } from '../membership/admission.js';
 import { Enrolment } from '../membership/enrolment.js';
 import { LinkDirectory } from '../membership/link-directory.js';
@@ -27,25 +14,23 @@ import { decodeMember, type Member } from '../membership/member-record.js';
 import { MemberTransport } from '../membership/member-transport.js';
 import { noTransport } from '../membership/no-transport.js';
 import { Deadlines } from './deadlines.js';
-import { deferredStream } from './deferred-stream.js';
 import type { Engine, MemberInfo, PeerDiagnostics, PeerState, PeerStatus, StopReason } from './engine.js';
 import type { PeerEngineParts } from './peer-engine-parts.js';
-import { againAs, asCoterieError, noLeaderError, notBegun, removedError } from './peer-errors.js';
-import { ReadGate, type Freshness } from './read-gate.js';
-import { Replica } from './replica.js';
-import { WaitingRoom } from './waiting-room.js';
-import { refuseOverload } from './write-gate.js';
-import { diagnosticsOf, statusOf } from './status.js';
+import { asCoterieError, noLeaderError, removedError } from './peer-errors.js';
+import { PeerCalls } from './peer-calls.js';
+import { DamagedStore, Replica } from './replica.js';
+import { diagnosticsOf, statusOf, withIntegrity } from './status.js';
 import { handOver, memberNamed, tryHandOver } from './hand-over.js';
 
+/** How often the integrity of the state is looked after. */
+const integrityMs = 1000;
 /** How often enrolment asks round, and a leader looks after sessions and history. */
 const enrolMs = 200;
-const linearizable = { consistency: 'linearizable' } as const;
 
 /**
  * The engine of one peer: first its enrolment, then its replica; and the calls of the boundary on top of it.
  */
-export class PeerEngine implements Engine {
+export class PeerEngine extends PeerCalls implements Engine {
   readonly #parts: PeerEngineParts;
   readonly #directory: LinkDirectory;
   readonly #transport: MemberTransport;
@@ -55,9 +40,9 @@ export class PeerEngine implements Engine {
   #settleStopped!: (stopped: StopReason) => void;
   #enrolment: Enrolment | undefined;
   #admission: Admission | undefined;
+  #integrity: Integrity | undefined;
+  readonly #rebuilds: Rebuilds;
   #replica: Replica | undefined;
-  readonly #callers: WaitingRoom<Replica>;
-  readonly #gate: ReadGate;
   #problem: CoterieError | undefined;
   #timers: unknown[] = [];
   #state: PeerState = 'starting';
@@ -67,14 +52,22 @@ export class PeerEngine implements Engine {
   /** From the decision to become a member until the replica runs. */
   #enrolling: Promise<void> = Promise.resolve();
   #hadLeader = false;
+  /** Counts the replicas that ran here: what an earlier one still says is not heard. */
+  #lives = 0;
 
   constructor(parts: PeerEngineParts) {
+    const deadlines = new Deadlines(parts.ports.clock);
+    super(deadlines, parts.requestTimeoutMs);
     this.#parts = parts;
+    this.#deadlines = deadlines;
     this.#directory = new LinkDirectory(parts.name, parts.peers);
     this.#transport = new MemberTransport(parts.transport ?? noTransport, this.#directory, parts.clusterId);
-    this.#deadlines = new Deadlines(parts.ports.clock);
-    this.#callers = new WaitingRoom(this.#deadlines);
-    this.#gate = new ReadGate(this.#deadlines, parts.requestTimeoutMs, () => this.#error);
+    this.#rebuilds = new Rebuilds({
+      ...{ parts, directory: this.#directory },
+      send: (link, bytes) => this.#transport.sendControl(link, bytes),
+      changed: () => this.#publish(),
+      removed: () => this.#stop('removed', removedError()),
+    });
     this.#status = new LatestValue(this.#makeStatus());
     this.#stopped = new Promise((resolve) => (this.#settleStopped = resolve));
   }
@@ -92,9 +85,11 @@ export class PeerEngine implements Engine {
     await this.#transport.listen({
       onMessages: (messages) => this.#replica?.node.receive(messages),
       onForwarded: (bytes) => this.#replica?.node.receiveForwarded(bytes),
-      onControl: (link, bytes) => this.#guard(() => (this.#admission ?? this.#enrolment)?.onControl(link, bytes)),
+      onControl: (link, bytes) => this.#guard(() => this.#onControl(link, bytes)),
       onSnapshot: (from, meta) =>
-        this.#replica?.node.receiveSnapshot(from, meta) ?? Promise.reject(new Error('not a member yet')),
+        this.#replica?.node.receiveSnapshot(from, meta) ??
+        this.#rebuilds.receive(meta) ??
+        Promise.reject(new Error('not a member yet')),
       onUnreachable: (member, reason) => this.#replica?.node.unreachable(member, reason),
     });
     try {
@@ -107,7 +102,7 @@ export class PeerEngine implements Engine {
             message: 'the data directory is of a member, and its log is missing',
           });
         }
-        await this.#run(identity);
+        await this.#open(identity);
       } else if (this.#directory.others.length === 0) await this.#foundAlone(identity);
       else this.#enrol(identity);
     } catch (error) {
@@ -117,12 +112,17 @@ export class PeerEngine implements Engine {
     }
   }
 
+  #onControl(link: NodeId, bytes: Uint8Array): void {
+    (this.#admission ?? this.#enrolment)?.onControl(link, bytes);
+    this.#integrity?.onControl(link, bytes);
+    this.#rebuilds.onControl(link, bytes);
+  }
+
   get status(): PeerStatus {
     return this.#status.value;
   }
 
-  /** What this peer keeps of the cluster's state, once it is a member. */
-  get replica(): Replica | undefined {
+  override get replica(): Replica | undefined {
     return this.#replica;
   }
 
@@ -142,7 +142,7 @@ export class PeerEngine implements Engine {
         },
         problem: (error) => {
           this.#meet(error);
-          this.#callers.fail(error);
+          this.callers.fail(error);
         },
       },
       identity,
@@ -177,7 +177,7 @@ export class PeerEngine implements Engine {
       storage.saveIdentity(identity);
       this.#stopTimers();
       this.#enrolment = undefined;
-      if (this.#error === undefined) await this.#run(identity);
+      if (this.#error === undefined) await this.#open(identity);
     } catch (error) {
       this.#fail(error);
     }
@@ -185,11 +185,40 @@ export class PeerEngine implements Engine {
 
   // ------------------------------------------------------------------------------------------------------------ member
 
-  async #run(identity: Identity): Promise<void> {
-    const { ports, storage, options, core, limits, requestTimeoutMs } = this.#parts;
+  /** Runs as the member of this directory, or builds its state anew where that is damaged. */
+  async #open(identity: Identity): Promise<void> {
+    const condemned = this.#parts.storage.condemned();
     // Before the applied configuration is known, the founders' ids are: their place in the list.
     this.#directory.setMembers((identity.founders ?? []).map((founder, i) => ({ id: i + 1, name: founder.name })));
     this.#transport.enter(identity.uid!, identity.memberId!);
+    if (condemned !== undefined) {
+      this.#rebuild(identity, new CoterieError('ERR_CORRUPT', { message: condemned.reason }), undefined);
+      return;
+    }
+    try {
+      await this.#run(identity);
+    } catch (error) {
+      if (!(error instanceof DamagedStore) || this.#directory.others.length === 0) throw error;
+      this.#rebuild(identity, error.cause, undefined);
+    }
+  }
+
+  /** Nothing is served from here on, until the state has been built anew. */
+  #rebuild(identity: Identity, reason: CoterieError, replica: Replica | undefined): void {
+    this.#lives++;
+    this.#stopTimers();
+    this.#replica = this.#admission = undefined;
+    this.#enrolling = this.#rebuilds
+      .run(identity, reason, replica)
+      .then(() => (this.#error === undefined ? this.#open(identity) : undefined))
+      .catch((error: unknown) => this.#fail(error));
+    if (this.#rebuilds.error !== undefined) this.callers.fail(this.#rebuilds.error);
+    this.#publish();
+  }
+
+  async #run(identity: Identity): Promise<void> {
+    const { ports, storage, options, core, limits, requestTimeoutMs, integrity } = this.#parts;
+    const life = ++this.#lives;
     const replica = await Replica.open({
       ports,
       storage,
@@ -199,7 +228,11 @@ export class PeerEngine implements Engine {
       core,
       limits,
       requestTimeoutMs,
-      observer: (event) => this.#onEvent(event),
+      hashEvery: integrity?.hashEvery,
+      paused: () => this.#integrity?.doubt !== undefined,
+      observer: (event) => {
+        if (life === this.#lives) this.#onEvent(identity, event);
+      },
     });
     if (this.#error !== undefined) {
       // Closed, or failed, while the store was being opened.
@@ -220,19 +253,36 @@ export class PeerEngine implements Engine {
       removed: () => this.#stop('removed', removedError()),
       problem: (error) => this.#meet(error),
     });
+    this.#integrity = new Integrity(
+      {
+        ...{ replica, identity, directory: this.#directory, transport: this.#transport, clock: ports.clock },
+        ...{ transferMs: options.snapshotTransferMs, logger: this.#parts.logger },
+        members: () => this.#members,
+        send: (link, bytes) => this.#transport.sendControl(link, bytes),
+        differs: (error) => this.#rebuild(identity, error, replica),
+        changed: () => this.#publish(),
+      },
+      integrity ?? { scrub: defaultScrubOptions },
+    );
     const upkeep = new Upkeep(replica, this.#parts.history, this.#parts.logger);
     this.#timers.push(
       ports.clock.setInterval(() => this.#guard(() => this.#onHeartbeat()), options.heartbeatMs),
       ...upkeep.duties.map(({ everyMs, run }) => ports.clock.setInterval(() => this.#guard(run), everyMs)),
+      ports.clock.setInterval(() => this.#guard(() => this.#integrity?.tick()), integrityMs),
     );
-    this.#callers.admit(replica);
+    this.callers.admit(replica);
     this.#publish();
   }
 
-  #onEvent(event: RaftEvent): void {
+  #onEvent(identity: Identity, event: RaftEvent): void {
+    const replica = this.#replica;
+    const damage = replica?.machine.damage;
+    // Known to be rebuilding before anybody hears of it.
+    if (event.type === 'failed' && damage !== undefined && this.#error === undefined)
+      this.#rebuild(identity, damage, replica);
+    else if (event.type === 'failed') this.#fail(event.error);
     this.#parts.observer?.(event);
-    if (event.type === 'failed') this.#fail(event.error);
-    else if (event.type === 'conf') this.#onConf();
+    if (event.type === 'conf') this.#onConf();
     else if (event.type === 'role') {
       this.#hadLeader ||= event.leader !== 0;
       this.#replica?.proposer.leaderChanged();
@@ -257,59 +307,14 @@ export class PeerEngine implements Engine {
 
   // ------------------------------------------------------------------------------------------------------------- calls
 
-  async write(request: WriteRequest, control: CallControl): Promise<WriteResult> {
-    const replica = this.#replica ?? (await this.#running('a write', control, 'not-applied'));
-    if (this.#error !== undefined) throw this.#refusal('not-applied');
-    refuseOverload(replica);
-    return replica.proposer.write(request, control);
-  }
-
-  async get(
-    request: GetRequest,
-    control: CallControl,
-  ): Promise<{ readonly revision: number; readonly entry?: RawEntry }> {
-    return (await this.#fresh('a get', request, control)).machine.get(request.key, request.revision);
-  }
-
-  async range(request: RangeRequest, control: CallControl): Promise<{ readonly revision: number } & RawRange> {
-    return (await this.#fresh('a range', request, control)).machine.range(request);
-  }
-
-  iterate(request: IterateRequest): EngineStream<RawEntry> {
-    // Linearizable when it begins, then pinned.
-    const open = (replica: Replica): EngineStream<RawEntry> => replica.machine.iterate(request);
-    return deferredStream(async (signal) => open(await this.#fresh('an iterate', linearizable, { signal })));
-  }
-
-  watch(request: WatchRequest): EngineStream<RawBatch> {
-    // Registered at once where there is something to register with: every change after this call will come.
-    if (this.#replica !== undefined && this.#error === undefined) return this.#replica.machine.watch(request);
-    return deferredStream(async (signal) => {
-      const replica = await this.#running('a watch', { timeoutMs: 0, signal });
-      return replica.machine.watch(request);
-    });
-  }
-
-  async lease(request: { readonly id: number }, control: CallControl): ReturnType<Engine['lease']> {
-    return (await this.#fresh('a lease', linearizable, control)).machine.lease(request.id);
-  }
-
-  leases(_: null): EngineStream<RawLease> {
-    return deferredStream(async (signal) => (await this.#fresh('leases', linearizable, { signal })).machine.leases());
-  }
-
-  backup(request: BackupRequest): EngineStream<BackupChunk> {
-    return deferredStream(async (signal) => (await this.#fresh('a backup', request, { signal })).backup());
-  }
-
   async ready(_: null, control: CallControl): Promise<PeerStatus> {
     const begun = this.#parts.ports.clock.now();
     const timeoutMs = control.timeoutMs ?? 0;
     try {
       if (this.#problem !== undefined && this.#replica === undefined) throw this.#problem;
-      const replica = await this.#running('ready', { ...control, timeoutMs });
+      const replica = await this.running('ready', { ...control, timeoutMs });
       const left = timeoutMs === 0 ? 0 : Math.max(1, timeoutMs - (this.#parts.ports.clock.now() - begun));
-      await this.#gate.confirm('ready', replica, { ...control, timeoutMs: left });
+      await this.gate.confirm('ready', replica, { ...control, timeoutMs: left });
     } catch (error) {
       if (!(error instanceof CoterieError) || error.code !== 'ERR_TIMEOUT') throw error;
       if (this.#status.value.leader !== undefined) throw error;
@@ -320,14 +325,14 @@ export class PeerEngine implements Engine {
   }
 
   members(_: null, control: CallControl): Promise<readonly MemberInfo[]> {
-    return this.#running('members', control).then(() => {
+    return this.running('members', control).then(() => {
       this.#publish();
       return this.#status.value.members;
     });
   }
 
   async transferLeadership(request: { readonly to?: string }, control: CallControl): Promise<null> {
-    const replica = await this.#running('transferLeadership', control);
+    const replica = await this.running('transferLeadership', control);
     const to = request.to === undefined ? 0 : memberNamed(this.#members, request.to);
     await this.#deadlines.run<undefined>(
       'transferLeadership',
@@ -339,7 +344,9 @@ export class PeerEngine implements Engine {
   }
 
   diagnostics(_: null, control: CallControl): Promise<PeerDiagnostics> {
-    return this.#running('diagnostics', control).then(diagnosticsOf);
+    return this.running('diagnostics', control).then((replica) =>
+      diagnosticsOf(replica, this.#integrity?.scrubRounds ?? 0),
+    );
   }
 
   statuses(_: null): EngineStream<PeerStatus> {
@@ -350,31 +357,20 @@ export class PeerEngine implements Engine {
     return this.#stopped;
   }
 
-  /** The replica, once this read of it is as fresh as was asked. */
-  async #fresh(what: string, request: Freshness, control: CallControl): Promise<Replica> {
-    const replica = this.#replica ?? (await this.#running(what, control));
-    if (this.#error !== undefined) throw this.#refusal();
-    await this.#gate.pass(what, replica, request, control);
-    return replica;
+  /** Why no call is served, if none is. */
+  protected override get refusing(): CoterieError | undefined {
+    return this.#error ?? this.#rebuilds.error;
   }
 
-  /** Calls that come before this peer is a member wait for it. */
-  #running(what: string, control: CallControl, outcome?: 'not-applied'): Promise<Replica> {
-    if (this.#error !== undefined) return Promise.reject(this.#refusal(outcome));
-    if (this.#replica !== undefined) return Promise.resolve(this.#replica);
-    return this.#callers.wait(what, control, this.#parts.requestTimeoutMs).catch((error: unknown) => {
-      throw outcome === undefined ? error : notBegun(error, outcome);
-    });
-  }
-
-  #refusal(outcome?: 'not-applied'): CoterieError {
-    return againAs(this.#error!, outcome);
+  protected override get doubt(): CoterieError | undefined {
+    return this.#integrity?.doubt;
   }
 
   // ------------------------------------------------------------------------------------------------------------ status
 
   #makeStatus(): PeerStatus {
-    return statusOf(this.#parts.name, this.#state, this.#hadLeader, this.#replica, this.#members);
+    const shown = statusOf(this.#parts.name, this.#state, this.#hadLeader, this.#replica, this.#members);
+    return this.#error === undefined ? withIntegrity(shown, this.#rebuilds.status, this.doubt) : shown;
   }
 
   #publish(): void {
@@ -405,8 +401,9 @@ export class PeerEngine implements Engine {
     this.#error = error;
     this.#state = reason;
     this.#stopTimers();
+    this.#rebuilds.close(error);
     this.#replica?.halt(error);
-    this.#callers.fail(error);
+    this.callers.fail(error);
     this.#publish();
     this.#settleStopped({ reason, error: toPlainError(error) });
     void this.#transport.close().catch(() => undefined);
@@ -416,6 +413,8 @@ export class PeerEngine implements Engine {
   #stopTimers(): void {
     for (const timer of this.#timers) this.#parts.ports.clock.clearInterval(timer);
     this.#timers = [];
+    this.#integrity?.close();
+    this.#integrity = undefined;
   }
 
   close(_: null = null): Promise<null> {
@@ -431,7 +430,8 @@ export class PeerEngine implements Engine {
     const reason = this.#error === undefined ? 'closed' : undefined;
     this.#error ??= closed;
     this.#stopTimers();
-    this.#callers.fail(this.#error);
+    this.callers.fail(this.#error);
+    this.#rebuilds.close(closed);
     const transport = this.#transport.close();
     await this.#deadlines.within(this.#enrolling, limitMs / 4);
     const closing = Promise.allSettled([this.#replica?.close(closed), transport]);

@@ -1,9 +1,11 @@
 import { CoterieError, type Outcome } from '@coterie/errors';
 import type { TransportPeer } from '@coterie/raft';
+import { DamagedStore } from './replica.js';
 
 /** Whatever went wrong inside, as what a caller may see. */
 export function asCoterieError(error: unknown, what: string): CoterieError {
   if (error instanceof CoterieError) return error;
+  if (error instanceof DamagedStore) return error.cause;
   const text = error instanceof Error ? error.message : String(error);
   return new CoterieError('ERR_STORAGE', { message: `${what}: ${text}`, cause: error });
 }

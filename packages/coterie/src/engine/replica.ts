@@ -47,6 +47,20 @@ export interface ReplicaParts {
   readonly limits: Partial<MvccLimits>;
   readonly requestTimeoutMs: number;
   readonly observer: Observer;
+  /** At multiples of which index state hashes are kept. */
+  readonly hashEvery?: number | undefined;
+  /** No command is taken just now. */
+  readonly paused: () => boolean;
+}
+
+/** The applied state cannot be read, while the log can: it may be built anew from another member's. */
+export class DamagedStore extends Error {
+  override readonly cause: CoterieError;
+
+  constructor(cause: CoterieError) {
+    super(cause.message);
+    this.cause = cause;
+  }
 }
 
 /**
@@ -81,7 +95,7 @@ export class Replica implements UpkeepHost {
       turns: ports.turns,
       random: ports.random,
       observer: (event) => parts.observer(event),
-      overloaded: () => machine.overloaded || log.outOfSpace || log.backlogBytes > logBacklogBytesMax,
+      overloaded: () => parts.paused() || machine.overloaded || log.outOfSpace || log.backlogBytes > logBacklogBytesMax,
     });
     this.proposer = new Proposer({
       replica: machine,
@@ -98,19 +112,20 @@ export class Replica implements UpkeepHost {
   /**
    * Opens a member's log and store and starts it.
    *
-   * @throws CoterieError ERR_CORRUPT when the log does not reach back to where the store stands, ERR_STORAGE
+   * @throws DamagedStore when it is the store alone that is damaged; CoterieError ERR_CORRUPT when the log is, or does
+   *   not hold the entry where the store stands; ERR_STORAGE
    */
   static async open(parts: ReplicaParts): Promise<Replica> {
     const log = parts.storage.openLog(parts.identity);
     let opened: Store | undefined;
     try {
       const loaded = log.load();
-      const store = await parts.storage.openStore(loaded.start.index);
+      const store = await parts.storage.openStore(loaded.start.index).catch(asDamage);
       opened = store;
+      // Before anything of it is believed. A log that ends before it has lost what it acknowledged: that is no damage
+      // of the store, and throwing the store away would take away the only witness.
       checkFit(loaded, store.recovered());
-      const { clock, turns } = parts.ports;
-      const machine = new MvccStateMachine({ store, clock, scheduler: turns, limits: parts.limits });
-      return new Replica(parts, log, loaded, machine);
+      return new Replica(parts, log, loaded, openMachine(store, parts));
     } catch (error) {
       await opened?.close();
       await log.close();
@@ -157,6 +172,11 @@ export class Replica implements UpkeepHost {
     return this.node.submit(commands);
   }
 
+  /** Where the last durable checkpoint stands. */
+  get checkpointIndex(): number {
+    return this.machine.checkpointIndex;
+  }
+
   /** Stops at once, without any of the work of an orderly close. Safe to call twice. */
   halt(reason: CoterieError): void {
     this.node.stop();
@@ -169,6 +189,21 @@ export class Replica implements UpkeepHost {
     await this.machine.close();
     await this.log.close();
   }
+}
+
+function openMachine(store: Store, { ports, limits, hashEvery }: ReplicaParts): MvccStateMachine {
+  const { clock, turns } = ports;
+  const often = hashEvery === undefined ? {} : { hashEvery };
+  try {
+    return new MvccStateMachine({ store, clock, scheduler: turns, limits, ...often });
+  } catch (error) {
+    return asDamage(error);
+  }
+}
+
+function asDamage(error: unknown): never {
+  if (error instanceof CoterieError && error.code === 'ERR_CORRUPT') throw new DamagedStore(error);
+  throw error;
 }
 
 /**

@@ -1,17 +1,29 @@
+import { toPlainError, type CoterieError } from '@coterie/errors';
 import type { Member } from '../membership/member-record.js';
-import type { MemberInfo, PeerDiagnostics, PeerRole, PeerState, PeerStatus } from './engine.js';
+import type { MemberInfo, PeerDiagnostics, PeerRole, PeerState, PeerStatus, RebuildStatus } from './engine.js';
 import type { Replica } from './replica.js';
 
 /** What a peer tells of its inside. */
-export function diagnosticsOf({ machine, log, proposer }: Replica): PeerDiagnostics {
+export function diagnosticsOf({ machine, log, proposer }: Replica, scrubRounds: number): PeerDiagnostics {
   return {
     stateHash: machine.stateHash(),
     walSyncs: log.syncCount,
     walBacklogBytes: log.backlogBytes,
     openWrites: proposer.open,
     compactRevision: machine.compactRevision,
+    scrubRounds,
     store: { ...machine.storeStatistics },
   };
+}
+
+/** A status with what is wrong with the stored state, if anything. */
+export function withIntegrity(
+  shown: PeerStatus,
+  rebuild: RebuildStatus | undefined,
+  doubt: CoterieError | undefined,
+): PeerStatus {
+  if (rebuild !== undefined) return { ...shown, state: 'rebuilding', rebuild };
+  return doubt === undefined ? shown : { ...shown, doubt: toPlainError(doubt) };
 }
 
 /** Puts the status of a peer together. */

@@ -42,7 +42,25 @@ export type ControlMessage = Sender &
     | { readonly type: 'join'; readonly url: string }
     | { readonly type: 'joined'; readonly to: string; readonly memberId: number; readonly founders: readonly Founder[] }
     | { readonly type: 'refused'; readonly to: string; readonly reason: string }
+    /** To a leader: the sender has lost its state, and its log goes on from this index. */
+    | { readonly type: 'rebuild'; readonly memberId: number; readonly minIndex: number }
+    /** The sender's state hashes, made in a certain way. */
+    | {
+        readonly type: 'hashes';
+        readonly memberId: number;
+        readonly format: number;
+        readonly hashes: readonly HashTriple[];
+      }
   );
+
+/** A state hash on its way: the index, the chain up to it, and the sum over the records there. */
+export type HashTriple = readonly [index: number, chain: number, content: number];
+
+/** The way in which this build makes state hashes: only equal ones are compared. */
+export const hashFormat = 1;
+
+/** A member keeps no more hashes. */
+const hashesMax = 16;
 
 /** A control message is never larger; longer bytes are dropped unread. */
 const controlBytesMax = 64 * 1024;
@@ -51,7 +69,7 @@ export function encodeControl(message: ControlMessage): Uint8Array {
   return Buffer.from(JSON.stringify(message), 'utf8');
 }
 
-const types = new Set(['who', 'iam', 'promise', 'join', 'joined', 'refused']);
+const types = new Set(['who', 'iam', 'promise', 'join', 'joined', 'refused', 'rebuild', 'hashes']);
 const addressed = new Set(['promise', 'joined', 'refused']);
 const states = new Set(['empty', 'promised', 'member']);
 
@@ -78,6 +96,8 @@ export function decodeControl(bytes: Uint8Array): ControlMessage | undefined {
     (m['type'] !== 'promise' || isNumber(m['promiseUid'])) &&
     (m['type'] !== 'join' || typeof m['url'] === 'string') &&
     (m['type'] !== 'joined' || (isNumber(m['memberId']) && isFounders(m['founders']))) &&
+    (m['type'] !== 'rebuild' || (isNumber(m['memberId']) && isNumber(m['minIndex']))) &&
+    (m['type'] !== 'hashes' || (isNumber(m['memberId']) && isNumber(m['format']) && isHashes(m['hashes']))) &&
     (m['founders'] === undefined || isFounders(m['founders'])) &&
     (m['members'] === undefined || isMembers(m['members']));
   return shaped ? (value as ControlMessage) : undefined;
@@ -93,6 +113,11 @@ function isOptionalNumber(value: unknown): boolean {
 
 function isNames(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string');
+}
+
+function isHashes(value: unknown): boolean {
+  const isTriple = (hash: unknown): boolean => Array.isArray(hash) && hash.length === 3 && hash.every(isNumber);
+  return Array.isArray(value) && value.length <= hashesMax && value.every(isTriple);
 }
 
 function isFounders(value: unknown): boolean {

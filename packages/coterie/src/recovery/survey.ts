@@ -50,6 +50,11 @@ export async function survey(storage: PeerStorage, identity: Identity): Promise<
   if (!storage.hasLog(identity)) {
     throw new CoterieError('ERR_CORRUPT', { message: 'the data directory is of a member, and its log is missing' });
   }
+  const condemned = storage.condemned();
+  if (condemned !== undefined) {
+    const message = `the store of this member is condemned and not rebuilt yet: ${condemned.reason}`;
+    throw new CoterieError('ERR_CORRUPT', { message });
+  }
   const log = storage.openLog(identity);
   try {
     const loaded = log.load();

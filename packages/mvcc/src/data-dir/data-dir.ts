@@ -5,12 +5,14 @@ import { openLevelStore } from '../store/open-level-store.js';
 import { StoreBuilder } from '../store/store-builder.js';
 import type { Store } from '../store/store.js';
 import { Wal } from '../wal/wal.js';
+import { decodeCondemned, encodeCondemned, type Condemned } from './condemned.js';
 import type { DataDirPorts } from './data-dir-ports.js';
 import type { DataDirLock } from './directory-lock.js';
 import { decodeIdentityFile, encodeIdentityFile } from './identity-file.js';
 
 const identityName = 'IDENTITY';
 const storeName = 'store';
+const condemnedName = 'REBUILD';
 const logPattern = /^wal(-\d+)?$/;
 
 /**
@@ -22,6 +24,7 @@ const logPattern = /^wal(-\d+)?$/;
  * IDENTITY   who it is
  * wal/       the log, written by a thread of its own; wal-2/ … after a recovery by force
  * store/     the checkpoints
+ * REBUILD    there while the store is to be built anew
  * ```
  */
 export class DataDir {
@@ -112,6 +115,51 @@ export class DataDir {
   async erase(): Promise<void> {
     for (const log of this.logs()) this.emptyLog(log);
     await this.#ports.ordered.destroy(this.#path(storeName));
+  }
+
+  /** Why the store is to be built anew before anything is read from it, if it is. @throws CoterieError ERR_STORAGE */
+  condemned(): Condemned | undefined {
+    const path = this.#path(condemnedName);
+    if (!this.#ports.files.exists(path)) return undefined;
+    try {
+      return decodeCondemned(this.#ports.files.readFile(path));
+    } catch (error) {
+      throw storageError(`cannot read ${path}`, error);
+    }
+  }
+
+  /** Notes that the store must never be used again. Durable when it returns. @throws CoterieError ERR_STORAGE */
+  condemnStore(why: Condemned): void {
+    try {
+      writeFileAtomically(this.#ports.files, this.#path(condemnedName), encodeCondemned(why));
+    } catch (error) {
+      throw storageError('cannot note that the store is damaged', error);
+    }
+  }
+
+  /** Removes the store, closed before. @throws CoterieError ERR_STORAGE */
+  async discardStore(): Promise<void> {
+    const { ordered, files } = this.#ports;
+    const store = this.#path(storeName);
+    try {
+      await ordered.destroy(store);
+      // Where the ordered store does not live in these files it is still there, and may be what is damaged.
+      if (files.exists(`${store}/CURRENT`)) files.unlink(`${store}/CURRENT`);
+    } catch (error) {
+      throw storageError('cannot remove the store', error);
+    }
+  }
+
+  /** The store is sound again: takes the note back. @throws CoterieError ERR_STORAGE */
+  storeRebuilt(): void {
+    const { files, dir } = this.#ports;
+    try {
+      if (!files.exists(this.#path(condemnedName))) return;
+      files.unlink(this.#path(condemnedName));
+      files.syncDirectory(dir);
+    } catch (error) {
+      throw storageError('cannot take back the note that the store was damaged', error);
+    }
   }
 
   logs(): readonly string[] {

@@ -1,0 +1,129 @@
+import { CoterieError } from '@coterie/errors';
+import type {
+  BackupChunk,
+  BackupRequest,
+  CallControl,
+  EngineStream,
+  GetRequest,
+  IterateRequest,
+  KvEngine,
+  RangeRequest,
+  RawBatch,
+  RawEntry,
+  RawLease,
+  RawRange,
+  WatchRequest,
+  WriteRequest,
+  WriteResult,
+} from '@coterie/mvcc';
+import type { Deadlines } from './deadlines.js';
+import { deferredStream } from './deferred-stream.js';
+import { againAs, notBegun } from './peer-errors.js';
+import { ReadGate, type Freshness } from './read-gate.js';
+import type { Replica } from './replica.js';
+import { WaitingRoom } from './waiting-room.js';
+import { refuseDoubt, refuseOverload } from './write-gate.js';
+
+/**
+ * The calls of a key-value store on top of a replica that may not be there yet, or not any more: they wait for the
+ * first one, and are refused while there is a reason not to serve.
+ */
+export abstract class PeerCalls implements KvEngine {
+  protected readonly gate: ReadGate;
+  /** Calls that came before there was a replica. */
+  protected readonly callers: WaitingRoom<Replica>;
+  readonly #requestTimeoutMs: number;
+
+  protected constructor(deadlines: Deadlines, requestTimeoutMs: number) {
+    this.gate = new ReadGate(deadlines, requestTimeoutMs, () => this.refusing);
+    this.callers = new WaitingRoom(deadlines);
+    this.#requestTimeoutMs = requestTimeoutMs;
+  }
+
+  /** What this peer keeps of the cluster's state, once it is a member. */
+  abstract get replica(): Replica | undefined;
+  /** Why no call is served, if none is. */
+  protected abstract get refusing(): CoterieError | undefined;
+  /** Why nothing is written, although reads are served. */
+  protected abstract get doubt(): CoterieError | undefined;
+
+  async write(request: WriteRequest, control: CallControl): Promise<WriteResult> {
+    const replica = this.replica ?? (await this.running('a write', control, 'not-applied'));
+    if (this.refusing !== undefined) throw this.#refusal('not-applied');
+    refuseDoubt(this.doubt);
+    refuseOverload(replica);
+    return replica.proposer.write(request, control);
+  }
+
+  async get(
+    request: GetRequest,
+    control: CallControl,
+  ): Promise<{ readonly revision: number; readonly entry?: RawEntry }> {
+    const replica = await this.#fresh('a get', request, control);
+    return replica.machine.get(request.key, request.revision);
+  }
+
+  async range(request: RangeRequest, control: CallControl): Promise<{ readonly revision: number } & RawRange> {
+    const replica = await this.#fresh('a range', request, control);
+    return replica.machine.range(request);
+  }
+
+  iterate(request: IterateRequest): EngineStream<RawEntry> {
+    return deferredStream(async (signal) => {
+      // Linearizable when it begins, then pinned.
+      const replica = await this.#fresh('an iterate', { consistency: 'linearizable' }, { signal });
+      return replica.machine.iterate(request);
+    });
+  }
+
+  watch(request: WatchRequest): EngineStream<RawBatch> {
+    // Registered at once where there is something to register with: every change after this call will come.
+    if (this.replica !== undefined && this.refusing === undefined) return this.replica.machine.watch(request);
+    return deferredStream(async (signal) => {
+      const replica = await this.running('a watch', { timeoutMs: 0, signal });
+      return replica.machine.watch(request);
+    });
+  }
+
+  async lease(request: { readonly id: number }, control: CallControl): ReturnType<KvEngine['lease']> {
+    const replica = await this.#fresh('a lease', { consistency: 'linearizable' }, control);
+    return replica.machine.lease(request.id);
+  }
+
+  leases(_: null): EngineStream<RawLease> {
+    return deferredStream(async (signal) => {
+      const replica = await this.#fresh('leases', { consistency: 'linearizable' }, { signal });
+      return replica.machine.leases();
+    });
+  }
+
+  backup(request: BackupRequest): EngineStream<BackupChunk> {
+    return deferredStream(async (signal) => {
+      const replica = await this.#fresh('a backup', request, { signal });
+      return this.#whole(replica, replica.backup());
+    });
+  }
+
+  /** The replica, once this read of it is as fresh as was asked. */
+  async #fresh(what: string, request: Freshness, control: CallControl): Promise<Replica> {
+    const replica = this.replica ?? (await this.running(what, control));
+    if (this.refusing !== undefined) throw this.#refusal();
+    await this.gate.pass(what, replica, request, control);
+    // It may have been found damaged meanwhile.
+    if (this.refusing !== undefined) throw this.#refusal();
+    return replica;
+  }
+
+  /** Calls that come before this peer is a member wait for it. */
+  protected running(what: string, control: CallControl, outcome?: 'not-applied'): Promise<Replica> {
+    if (this.refusing !== undefined) return Promise.reject(this.#refusal(outcome));
+    if (this.replica !== undefined) return Promise.resolve(this.replica);
+    return this.callers.wait(what, control, this.#requestTimeoutMs).catch((error: unknown) => {
+      throw outcome === undefined ? error : notBegun(error, outcome);
+    });
+  }
+
+  #refusal(outcome?: 'not-applied'): CoterieError {
+    return againAs(this.refusing!, outcome);
+  }
+}
