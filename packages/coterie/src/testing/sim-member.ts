@@ -35,6 +35,8 @@ export class SimMember {
       /** A message has come over the network. */
       onDelivered(message: Message): void;
       onEvent(member: SimMember, event: RaftEvent): void;
+      onCondemned(member: SimMember, reason: string): void;
+      onRebuilt(member: SimMember): void;
     },
   ) {
     this.name = name;
@@ -44,13 +46,16 @@ export class SimMember {
     const process = (this.process = world.time.process(dead));
     const { clock, turns } = process;
     const { checks } = world;
-    const { checkpointBytes, segmentBytes, watchBytes, watchSteps, options, core, leaderPriorities } = world.parameters;
+    const { checkpointBytes, segmentBytes, watchBytes, watchSteps, options, core } = world.parameters;
+    const { leaderPriorities, integrity } = world.parameters;
     const disks = simStorage(machine, {
       process,
       dead,
       limits: { checkpointBytes, segmentBytes },
       watchLog: (log, identity) => checks.watchLog(this, log, identity),
       logErased: () => checks.logErased(this),
+      condemned: (reason) => world.onCondemned(this, reason),
+      rebuilt: () => world.onRebuilt(this),
       checkpointed: (index) => checks.checkpointed(this, index),
     });
     this.#abandonDisks = () => {
@@ -77,6 +82,7 @@ export class SimMember {
       core: { ...core, leaderPriority: leaderPriorities[Object.keys(world.peers).indexOf(name)] ?? 0 },
       // Bookmarks every few writes: a run has thousands at the most.
       limits: { watchBytes, watchSteps, progressRevisions: 20 },
+      integrity,
       history: { revisions: 1_000_000, ms: 1e9 },
       requestTimeoutMs: 10_000,
       closeTimeoutMs: 5000,

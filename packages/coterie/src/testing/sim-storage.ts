@@ -1,5 +1,5 @@
 import { CoterieError, InvariantError } from '@coterie/errors';
-import { InlineWalRunner, type DataDirPorts, type Store, type WalRunner } from '@coterie/mvcc';
+import { InlineWalRunner, type Condemned, type DataDirPorts, type Store, type WalRunner } from '@coterie/mvcc';
 import { ModelOrderedStores, SimDisk, SimulatedStop } from '@coterie/mvcc/testing';
 
 import type { ProcessTime, SeededRandom, VirtualTime } from '@coterie/raft/testing';
@@ -30,6 +30,8 @@ export class SimMachine {
   readonly sabotage = new Sabotage(() => this.#wire());
   /** What the disk holds is not what was written, so that a process may refuse it with ERR_CORRUPT. */
   damaged = false;
+  /** That is in its store alone, which its process can build anew by itself. */
+  healable = false;
   /** An operation of this process has failed, or was answered wrongly: it may stop with such an error. */
   readonly excuses = { storage: false, corrupt: false };
   /**
@@ -129,7 +131,7 @@ export class SimMachine {
     this.ordered.kill();
     this.#lostBefore = this.lostSectors;
     this.incarnation++;
-    this.damaged = false;
+    this.damaged = this.healable = false;
     this.untraceable = 0;
     this.disk = this.#newDisk();
     this.ordered = this.#newOrdered();
@@ -188,6 +190,9 @@ interface Process {
   /** Every log passes through here when it is opened. */
   watchLog(log: MemberLog, identity: Identity): MemberLog;
   logErased(): void;
+  /** The process has given up its stored state, or has a sound one again. */
+  condemned(reason: string): void;
+  rebuilt(): void;
   /** A checkpoint of the state at this index is durable. */
   checkpointed(index: number): void;
 }
@@ -272,6 +277,21 @@ class WatchedStorage extends PortStorage {
     return pass('store.open', () => super.openStore(minAppliedIndex)).then((store) =>
       failingStore(store, pass, (index) => this.#process.checkpointed(index)),
     );
+  }
+
+  override condemnStore(why: Condemned): void {
+    this.#process.condemned(why.reason);
+    this.#machine.pass('rebuild.condemn', () => super.condemnStore(why));
+  }
+
+  override discardStore(): Promise<void> {
+    return this.#machine.pass('rebuild.discard', () => super.discardStore());
+  }
+
+  override storeRebuilt(): void {
+    const condemned = this.condemned() !== undefined;
+    this.#machine.pass('rebuild.end', () => super.storeRebuilt());
+    if (condemned && !this.#process.dead()) this.#process.rebuilt();
   }
 
   override async erase(): Promise<void> {

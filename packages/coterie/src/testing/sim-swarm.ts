@@ -1,5 +1,6 @@
 import { completeNodeOptions, type CoreConfig, type NodeOptions } from '@coterie/raft';
 import { SeededRandom } from '@coterie/raft/testing';
+import type { IntegrityOptions } from '../integrity/integrity.js';
 import type { DrillName } from './faults/drills.js';
 import { familyNames, type FamilyName } from './sim-nemesis.js';
 
@@ -24,6 +25,8 @@ export interface SimParameters {
   readonly watchBytes: number;
   /** Steps of taking changes to watches in one turn. */
   readonly watchSteps: number;
+  /** How often state hashes are kept, and how fast the disk is read through. */
+  readonly integrity: IntegrityOptions;
   /** By member: who is preferred as leader; 0 for nobody in particular. */
   readonly leaderPriorities: readonly number[];
   /** The families of faults that take part. */
@@ -77,6 +80,7 @@ export function drawParameters(seed: number, choice: SimOptions = {}): SimParame
     snapshotChunkBytes: random.pick([256, 4 * kib, 64 * kib]),
     watchBytes: new SeededRandom(Math.imul(seed, 0xc2b2ae35) ^ 0x3a7c).pick([256, 4 * kib, 4 << 20]),
     watchSteps: new SeededRandom(Math.imul(seed, 0xc2b2ae35) ^ 0x57e9).pick([1, 16, 256]),
+    integrity: drawIntegrity(new SeededRandom(Math.imul(seed, 0x27d4eb2f) ^ 0x1d7e)),
     leaderPriorities: random.chance(0.3) ? Array.from({ length: members }, () => random.nextInt(3)) : [],
     families: familyNames,
     drills: [],
@@ -108,6 +112,11 @@ function drawOptions(random: SeededRandom, log: SeededRandom): NodeOptions {
     leaseReads: log.chance(0.4),
     leaseDriftPercent: 10,
   });
+}
+
+function drawIntegrity(random: SeededRandom): IntegrityOptions {
+  const scrub = { periodMs: random.pick([0, 3000, 20_000, 86_400_000]), bytesPerSecond: random.pick([1, 8 << 20]) };
+  return { scrub, hashEvery: random.pick([4, 32, 32, 1024]) };
 }
 
 function drawCore(random: SeededRandom): Partial<CoreConfig> {

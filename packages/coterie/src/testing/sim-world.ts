@@ -9,6 +9,9 @@ import { SimMachine } from './sim-storage.js';
 import { SimCounts } from './sim-counts.js';
 import type { SimParameters } from './sim-swarm.js';
 
+/** A watch that ended with its member's state is begun again so much later, in ms. */
+const attachAgainMs = 20;
+
 /** Everything of one simulated cluster: time, chance, network, machines, and the processes that run on them now. */
 export class SimWorld {
   readonly time = new VirtualTime();
@@ -42,6 +45,8 @@ export class SimWorld {
       'configuration changed',
       'member replaced in one change',
       'snapshot installed',
+      'rebuild begun',
+      'rebuild ended',
       'core of a part',
       'core of all',
     ]);
@@ -55,7 +60,10 @@ export class SimWorld {
     this.peers = Object.fromEntries(names.map((name) => [name, `memory://${name}`]));
     this.links = linkIds(this.peers);
     this.checks = new SafetyChecks(parameters.options, (problem) => this.report(problem), this.#mixed);
-    this.recorder = new ChangeRecorder((problem) => this.report(problem));
+    this.recorder = new ChangeRecorder(
+      (problem) => this.report(problem),
+      (fn) => this.time.schedule(attachAgainMs, fn),
+    );
     for (const name of names) this.machines.set(name, new SimMachine(this.time, this.random));
   }
 
@@ -107,6 +115,8 @@ export class SimWorld {
       checks: this.checks,
       onDelivered: (message) => this.#onDelivered(message),
       onEvent: (from, event) => this.#onEvent(from, event),
+      onCondemned: (from, reason) => this.#onCondemned(from, reason),
+      onRebuilt: (from) => this.#onRebuilt(from),
     });
     this.running.set(name, member);
     this.note(`boot ${name}`);
@@ -146,6 +156,25 @@ export class SimWorld {
     else this.report(`${member.name} ${what}: ${String(error)}`);
   }
 
+  /** A member says that its stored state is damaged, or another one than a majority's. */
+  #onCondemned(member: SimMember, reason: string): void {
+    if (member.dead) return;
+    this.note(`${member.name} condemns its store`);
+    this.counts.add('rebuild begun');
+    if (!member.machine.damaged && !member.machine.excuses.corrupt)
+      this.report(`rebuild: ${member.name} condemns its store without a fault of its disk: ${reason}`);
+  }
+
+  #onRebuilt(member: SimMember): void {
+    const { machine, name } = member;
+    this.note(`${name} is rebuilt`);
+    this.counts.add('rebuild ended');
+    this.checks.rebuilt(member);
+    if (!machine.healable) return;
+    machine.damaged = machine.healable = false;
+    this.atlas.spare(this.enrolled.get(name));
+  }
+
   #onEvent(member: SimMember, event: RaftEvent): void {
     this.note(event.type);
     this.note(member.name);
@@ -158,7 +187,9 @@ export class SimWorld {
       this.note(event.role);
       this.#mix(event.term);
     }
-    if (event.type === 'failed') this.#stopped(member, event.error, 'stopped itself');
+    // It builds its state anew, for a reason that was looked at already.
+    const heals = member.engine.status.state === 'rebuilding';
+    if (event.type === 'failed' && !heals) this.#stopped(member, event.error, 'stopped itself');
     if (event.type === 'conf') this.#onConf(member, event.index, event.conf);
     if (event.type === 'snapshot' && event.action === 'installed') this.counts.add('snapshot installed');
     this.checks.onEvent(member, event);

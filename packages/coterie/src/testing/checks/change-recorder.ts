@@ -11,8 +11,12 @@ export class ChangeRecorder {
   readonly #shown = new WeakMap<SimMember, number>();
   readonly #report: (problem: string) => void;
 
-  constructor(report: (problem: string) => void) {
+  readonly #later: (fn: () => void) => void;
+
+  /** @param later runs something after a rest: a member that serves nothing just now ends every watch at once */
+  constructor(report: (problem: string) => void, later: (fn: () => void) => void) {
     this.#report = report;
+    this.#later = later;
   }
 
   /** The last revision that the watch at a process has shown. */
@@ -52,10 +56,16 @@ export class ChangeRecorder {
       if (compacted && this.log.next > from) this.attach(member);
       // A read that failed ends the watch and not the member, and one that is not a member yet may say what it waits
       // for: whoever watches begins again.
-      else if (member.engine.status.state !== 'failed' && isPassing(member, error)) this.attach(member);
+      else if (member.engine.status.state !== 'failed' && isPassing(member, error)) this.#attachLater(member);
       // A member that stops ends its watches with an error.
       else if (compacted || !(error instanceof CoterieError))
         this.#report(`changes: the watch at ${member.name} from ${from} on broke: ${String(error)}`);
+    });
+  }
+
+  #attachLater(member: SimMember): void {
+    this.#later(() => {
+      if (!member.dead) this.attach(member);
     });
   }
 }

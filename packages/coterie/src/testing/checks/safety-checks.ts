@@ -100,6 +100,11 @@ export class SafetyChecks {
     if (!member.dead) this.#truthOf(member).erase();
   }
 
+  /** The state of a process is another one now, at an earlier entry perhaps. */
+  rebuilt(member: SimMember): void {
+    this.#applied.delete(member);
+  }
+
   /** The network of a process of `member`, watched. */
   watchTransport(member: SimMember, transport: Transport): Transport {
     return watchedTransport(transport, (message) => {

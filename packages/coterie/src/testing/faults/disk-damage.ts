@@ -8,10 +8,11 @@ import type { SimWorld } from '../sim-world.js';
 import { DiskRepair } from './disk-repair.js';
 import { FaultFamily } from './fault-family.js';
 
+const inHistory = 'bit flipped in history';
 /** Damage to files at rest: what it is called, and which files. */
 const files: readonly { readonly count: string; readonly of: (path: string) => boolean }[] = [
   { count: 'bit flipped in log', of: (path) => path.endsWith('.wal') },
-  { count: 'bit flipped in history', of: (path) => path.endsWith('.history') },
+  { count: inHistory, of: (path) => path.endsWith('.history') },
   { count: 'bit flipped in identity', of: (path) => path.endsWith('/IDENTITY') },
 ];
 /** An exported snapshot is there only while it travels: looked for so often. */
@@ -127,6 +128,7 @@ export class DiskDamageFaults extends FaultFamily {
     this.world.counts.add(count);
     this.world.note(`${count} ${name}`);
     machine.damaged = true;
+    machine.healable = count === inStore || count === inHistory;
     this.world.atlas.lose(member);
     // Its disk will be another one, and that one another member's.
     this.world.confChanges++;
@@ -166,7 +168,8 @@ export class DiskDamageFaults extends FaultFamily {
     const restart = (replace: boolean) => () => {
       if (this.stopped || !machine.damaged || machine.incarnation !== incarnation) return;
       this.world.die(name, this.random.chance(0.5) ? 'power' : 'kill');
-      if (replace) this.#repair.replace(name);
+      // Its process finds the damage, and mends it; dying in the middle of that does no harm.
+      if (replace && !machine.healable) this.#repair.replace(name);
       this.#repair.bootLater(name);
     };
     if (this.random.chance(0.7)) this.world.time.schedule(this.random.nextInt(10_000), restart(false));

@@ -53,6 +53,8 @@ export class DiskRepair {
       const member = this.#world.running.get(name);
       // A fault that has struck already may stop its process only when it is noticed.
       const struck = machine.excuses.storage || machine.excuses.corrupt;
+      // It is at it already.
+      if (machine.healable && member?.engine.status.state === 'rebuilding') continue;
       if (!machine.damaged && !struck && member?.engine.status.state !== 'failed') continue;
       if (member !== undefined) this.#world.die(name, 'kill');
       this.replace(name);
