@@ -145,6 +145,7 @@ export { options } from './kv/arguments.js';
 export { callControl, signalOf } from './kv/call-control.js';
 export { defaultLimits, type MvccLimits } from './limits.js';
 export { MvccStateMachine, type MvccStateMachineOptions } from './machine.js';
+export { verifyStore } from './integrity/verify-store.js';
 export type { ScrubStep } from './integrity/scrub.js';
 export type { StateHash } from './state/state-hashes.js';
 export { Proposer, type ProposerOptions } from './session/proposer.js';

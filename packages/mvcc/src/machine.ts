@@ -221,6 +221,7 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     });
     this.#reads.close();
     this.#waiters.close();
+    await this.#scrub.close();
     await this.#store.close();
   }
 

@@ -72,16 +72,17 @@ export abstract class PeerCalls implements KvEngine {
     return deferredStream(async (signal) => {
       // Linearizable when it begins, then pinned.
       const replica = await this.#fresh('an iterate', { consistency: 'linearizable' }, { signal });
-      return replica.machine.iterate(request);
+      return this.#whole(replica, replica.machine.iterate(request));
     });
   }
 
   watch(request: WatchRequest): EngineStream<RawBatch> {
     // Registered at once where there is something to register with: every change after this call will come.
-    if (this.replica !== undefined && this.refusing === undefined) return this.replica.machine.watch(request);
+    if (this.replica !== undefined && this.refusing === undefined)
+      return this.#whole(this.replica, this.replica.machine.watch(request));
     return deferredStream(async (signal) => {
       const replica = await this.running('a watch', { timeoutMs: 0, signal });
-      return replica.machine.watch(request);
+      return this.#whole(replica, replica.machine.watch(request));
     });
   }
 
@@ -93,7 +94,7 @@ export abstract class PeerCalls implements KvEngine {
   leases(_: null): EngineStream<RawLease> {
     return deferredStream(async (signal) => {
       const replica = await this.#fresh('leases', { consistency: 'linearizable' }, { signal });
-      return replica.machine.leases();
+      return this.#whole(replica, replica.machine.leases());
     });
   }
 
@@ -102,6 +103,23 @@ export abstract class PeerCalls implements KvEngine {
       const replica = await this.#fresh('a backup', request, { signal });
       return this.#whole(replica, replica.backup());
     });
+  }
+
+  /** A stream that ends because its replica was given up must not look as if it had come to its end. */
+  #whole<T>(replica: Replica, stream: EngineStream<T>): EngineStream<T> {
+    let closed = false;
+    return {
+      next: async () => {
+        const items = await stream.next();
+        if (items !== undefined || closed || this.replica === replica) return items;
+        const message = 'the state that was read from is being built anew, or has been: begin again';
+        throw this.refusing ?? new CoterieError('ERR_CORRUPT', { message, retryable: true });
+      },
+      close: () => {
+        closed = true;
+        stream.close();
+      },
+    };
   }
 
   /** The replica, once this read of it is as fresh as was asked. */

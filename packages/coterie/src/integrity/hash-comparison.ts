@@ -18,8 +18,8 @@ const membersMax = 64;
  *
  * Every member decides for itself from what all say, so that it needs nobody's word for who is wrong, and a leader is
  * judged like the others. A majority is one of all voters, not of those that have reported: two of five that agree show
- * nothing. Who is silent (down, behind, just restarted or restored from a snapshot, or of a build that does not send) is
- * in nobody's favour and raises no alarm by itself.
+ * nothing. Who is silent (down, behind, just restarted or restored from a snapshot, or of a build that does not send)
+ * is in nobody's favour and raises no alarm by itself.
  */
 export class HashComparison {
   readonly #self: NodeId;

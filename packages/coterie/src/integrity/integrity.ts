@@ -34,9 +34,13 @@ export interface IntegrityHost {
   changed(): void;
 }
 
-/** Hashes are told again so often although nothing is new, in ticks: a message may be lost, or somebody has come back. */
+/**
+ * Hashes are told again so often although nothing is new, in ticks: a message may be lost, or somebody has come back.
+ */
 const tellEveryTicks = 10;
-/** Ticks for which a difference without a majority must stand before writes stop: the third report may be on its way. */
+/**
+ * Ticks for which a difference without a majority must stand before writes stop: the third report may be on its way.
+ */
 const splitTicks = 3;
 
 /**
@@ -63,7 +67,7 @@ export class Integrity {
       transport,
       clock,
       transferMs,
-      mayGive: () => node.isLeader && this.#doubt === undefined,
+      mayGive: () => (node.isLeader || node.leader === 0) && this.#doubt === undefined,
       members: () => host.members(),
     });
     const busy = (): boolean => machine.overloaded || node.overloaded || log.outOfSpace;

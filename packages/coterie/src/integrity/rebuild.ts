@@ -1,5 +1,5 @@
 import { CoterieError, invariant } from '@coterie/errors';
-import type { Store } from '@coterie/mvcc';
+import { verifyStore, type Store } from '@coterie/mvcc';
 import type { Clock, LoadedLog, NodeId, SnapshotMeta, SnapshotSink } from '@coterie/raft';
 import type { Identity } from '../data-dir/identity.js';
 import type { MemberLog, PeerStorage } from '../data-dir/storage.js';
@@ -46,8 +46,8 @@ interface Receiving {
  * sends does: everything in it is committed, so nothing that was acknowledged is lost with what it covers.
  *
  * Meanwhile this member takes no part: no vote, no acknowledgement, no answer. It is as if it were down, which is what
- * makes every step of this safe to repeat. The order is that of a snapshot from a leader: data durable, then the mark in
- * the log, then current; the note that condemned the old state goes last, and a start that finds it begins again.
+ * makes every step of this safe to repeat. The order is that of a snapshot from a leader: data durable, then the mark
+ * in the log, then current; the note that condemned the old state goes last, and a start that finds it begins again.
  */
 export class Rebuild {
   readonly #host: RebuildHost;
@@ -71,6 +71,10 @@ export class Rebuild {
     try {
       const loaded = (this.#loaded = log.load());
       checkLog(loaded, storage.condemned()?.checkpoint ?? 0);
+      if (await this.#isSound(loaded)) {
+        storage.storeRebuilt();
+        return;
+      }
       await storage.discardStore();
       this.#store = await storage.openStore(0);
       const meta = await this.#received(clock);
@@ -82,6 +86,27 @@ export class Rebuild {
       await log.close();
     }
     storage.storeRebuilt();
+  }
+
+  /**
+   * Whether it was the read that was wrong and not what is stored (memory, a cable): then nothing is thrown away.
+   * Several members that such a read has struck at once would otherwise all be without a state, with nobody to get it
+   * from.
+   */
+  async #isSound(loaded: LoadedLog): Promise<boolean> {
+    const { storage } = this.#host;
+    if (storage.condemned()?.differs !== false) return false;
+    let store: Store | undefined;
+    try {
+      store = await storage.openStore(loaded.start.index);
+      await verifyStore(store);
+      return true;
+    } catch (error) {
+      if (error instanceof CoterieError && error.code === 'ERR_CORRUPT') return false;
+      throw error;
+    } finally {
+      await store?.close();
+    }
   }
 
   /** Gives up; `run` rejects with this. Idempotent. */

@@ -16,7 +16,9 @@ export interface RebuildsHost {
   removed(): void;
 }
 
-/** A state that is damaged again and again has a cause that no rebuild mends: so many in so long, then the peer fails. */
+/**
+ * A state that is damaged again and again has a cause that no rebuild mends: so many in so long, then the peer fails.
+ */
 const rebuildsMax = 8;
 const withinMs = 3_600_000;
 
@@ -58,7 +60,10 @@ export class Rebuilds {
     parts.logger.error({ error: reason.message }, 'the state of this peer is rebuilt from another member');
     const condemned = parts.storage.condemned();
     const checkpoint = replica?.checkpointIndex ?? condemned?.checkpoint ?? 0;
-    if (condemned === undefined) parts.storage.condemnStore({ reason: reason.message, checkpoint });
+    if (condemned === undefined) {
+      const differs = replica !== undefined && replica.machine.damage === undefined;
+      parts.storage.condemnStore({ reason: reason.message, checkpoint, differs });
+    }
     await replica?.close(error);
     if (this.#closed !== undefined) throw this.#closed;
     running.rebuild = new Rebuild({

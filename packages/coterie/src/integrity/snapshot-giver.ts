@@ -9,17 +9,18 @@ export interface GiverHost {
   readonly transport: Pick<Transport, 'sendSnapshot'>;
   readonly clock: Clock;
   readonly transferMs: number;
-  /** It leads, and nothing speaks against its own state. */
+  /** It leads, or knows nobody who does, and nothing speaks against its own state. */
   mayGive(): boolean;
   members(): readonly Member[];
 }
 
 /**
- * A leader's side of a rebuild: it sends its last checkpoint to a member that has lost its state.
+ * The giving side of a rebuild: it sends its last checkpoint to a member that has lost its state.
  *
- * Beside raft, because for raft that member needs nothing: its log is where it was. Only a leader gives, because whoever
- * asks cannot judge a state by itself, and a leader's is the one that its majority follows. One at a time: a second one
- * asks again.
+ * Beside raft, because for raft that member needs nothing: its log is where it was. Where there is a leader only that
+ * one gives: its checkpoint reaches far enough, or soon will. Where there is none the vote of the one that asks may be
+ * what a leader lacks (of three members one has lost its disk, one rebuilds), and everybody may give: every checkpoint
+ * holds committed entries only. One at a time: a second one asks again.
  */
 export class SnapshotGiver {
   readonly #host: GiverHost;

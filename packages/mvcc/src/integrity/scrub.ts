@@ -56,7 +56,8 @@ export class Scrub {
   #revision: number | undefined;
   #firstRevision = 0;
   #lives = 0;
-  #busy = false;
+  #running: Promise<ScrubStep | undefined> | undefined;
+  #closed = false;
 
   constructor(source: ScrubSource) {
     this.#source = source;
@@ -84,14 +85,20 @@ export class Scrub {
    *   otherwise (ERR_OVERLOADED, ERR_STORAGE, ERR_CLOSED), after which the same slice is read again
    */
   async step(): Promise<ScrubStep | undefined> {
-    if (this.#busy) return undefined;
-    this.#busy = true;
+    if (this.#running !== undefined || this.#closed) return undefined;
+    this.#running = this.#revision === undefined ? this.#keys() : this.#history(this.#revision);
     try {
-      return this.#revision === undefined ? await this.#keys() : await this.#history(this.#revision);
+      return await this.#running;
     } finally {
-      this.#busy = false;
+      this.#running = undefined;
       this.#slice = undefined;
     }
+  }
+
+  /** Resolves when no file is read any more. Before the store is closed, which does not wait for readers. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running?.catch(() => undefined);
   }
 
   async #keys(): Promise<ScrubStep | undefined> {
