@@ -16,7 +16,7 @@ import { SessionTable } from '../../src/session/session-table.js';
 import { decodeCluster, encodeCluster } from '../../src/state/cluster-codec.js';
 import { decodeCheckpoint, encodeCheckpoint, initialState } from '../../src/store/checkpoint-record.js';
 import { decodeRecord, encodeRecord } from '../../src/store/record-codec.js';
-import { aRequest } from '../command/request-arbitrary.js';
+import { aLeaseRequest, aRequest } from '../command/request-arbitrary.js';
 import { makeRecord, seeded } from '../store/fixture.js';
 import { same, type Target } from './target.js';
 
@@ -53,6 +53,11 @@ const commands: Target = {
   share: 40,
   samples: [
     ...fc.sample(aRequest, { numRuns: 200, seed: 1 }).map((request, at) => encodeWrite(7 * at, at + 1, at, request)),
+    ...fc.sample(aLeaseRequest, { numRuns: 60, seed: 1 }).map((request, at) => encodeWrite(7, at + 1, at, request)),
+    encodeExpireLeases([
+      { id: 7, generation: 2 ** 32 + 1 },
+      { id: 2 ** 32 + 2, generation: 2 ** 32 + 2 },
+    ]),
     encodeSkip(3, 4, 5),
     encodeTouch(300, 70_000),
     encodeEndSession(2 ** 40),
