@@ -334,6 +334,15 @@ const leases = [
     world: practising(['standstill'], { ...reading, options: { leaseReads: true } }),
   },
   {
+    name: 'lease-from-the-answer',
+    file: node('leader-lease'),
+    find: '    if (confirmed === 0) return false;\n',
+    replace:
+      '    if (confirmed === 0) return false;\n    const at = this.#positions.lastIndexOf(confirmed);\n    if (at >= 0) {\n      this.#times[at] = this.#clock.now();\n      this.#positions[at] = confirmed - 0.5;\n    }\n',
+    why: 'a lease counts from when its answers are seen, not from when they were asked for (thesis §6.4.1)',
+    world: practising(['standstill'], { ...reading, options: { leaseReads: true } }),
+  },
+  {
     name: 'lease-during-transfer',
     file: core('lease'),
     find: '  if (s.transferee !== 0 || s.toldToCampaign) return 0;\n',
