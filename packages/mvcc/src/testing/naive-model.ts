@@ -189,36 +189,6 @@ function sumOf(entry: RawEntry | undefined, { delta, min, max }: AddOperation): 
   return max !== undefined && sum > max ? undefined : sum;
 }
 
-/** A put, an addition or a delete somewhere in a txn, and through which branches of which txns one gets to it. */
-interface Leaf {
-  readonly operation: Operation;
-  readonly path: ReadonlyMap<TxnOperation, 'success' | 'failure'>;
-}
-
-function leavesOf(txn: TxnOperation, path: Leaf['path']): readonly Leaf[] {
-  return (['success', 'failure'] as const).flatMap((branch) => {
-    const here = new Map([...path, [txn, branch] as const]);
-    return txn[branch].flatMap((each) =>
-      each.kind === 'txn' ? leavesOf(each, here) : [{ operation: each, path: here }],
-    );
-  });
-}
-
-/**
- * Whether a txn is refused before it is sent: two of its operations that may both run change one key, and one of them
- * puts it. Deletes may overlap. The two branches of one txn never both run.
- */
-export function clashes(txn: TxnOperation): boolean {
-  const leaves = leavesOf(txn, new Map());
-  return leaves.some(({ operation: a, path: pathA }, at) =>
-    leaves.some(({ operation: b, path: pathB }, other) => {
-      if (at === other || (a.kind !== 'put' && a.kind !== 'add')) return false;
-      if ([...pathA].some(([each, branch]) => pathB.has(each) && pathB.get(each) !== branch)) return false;
-      return b.kind === 'delete' ? within(a.key, b.range) : (b.kind === 'put' || b.kind === 'add') && b.key === a.key;
-    }),
-  );
-}
-
 /** One command at work: the state before it, and as it is now. */
 class Work {
   readonly before: readonly RawEntry[];

@@ -35,7 +35,7 @@ export function countOutcome(counts: Counts, request: WriteRequest, outcome: Com
       counts.add('an addition met what is not a number', outcome.code === 'ERR_NOT_A_NUMBER');
       counts.add('an addition refused a txn', outcome.code === 'ERR_CONFLICT');
       break;
-    case 'txn':
+    default:
       break;
   }
 }

@@ -1,14 +1,15 @@
 import { CoterieError } from '@coterie/errors';
 import { expect } from 'vitest';
-import type { RangeOperation, WriteRequest } from '../../src/command/operation.js';
+import type { RangeOperation } from '../../src/command/operation.js';
 import type { CommandOutcome } from '../../src/command/refusal.js';
-import { clashes, NaiveModel } from '../../src/testing/naive-model.js';
+import { clashes } from './clashes.js';
+import { NaiveModel } from '../../src/testing/naive-model.js';
 import { LogWriter } from '../machine/log-writer.js';
 import type { Counts } from './counts.js';
 import { countOutcome, countTxn } from './count-outcomes.js';
 import { Member } from './member.js';
 import { call, plain, rangeTarget, readOptions, shownEntry, shownOutcome, shownRange, target } from './public-calls.js';
-import type { Conditional, Span } from './requests.js';
+import type { Conditional, KeyRequest, Span } from './requests.js';
 import { Watched, type WatchWanted } from './watched.js';
 
 /**
@@ -110,7 +111,7 @@ export class Life {
     for (const { answer, expected } of calls) expect(plain(asData(await member.run(answer)))).toEqual(plain(expected));
   }
 
-  #outcome(request: WriteRequest): CommandOutcome {
+  #outcome(request: KeyRequest): CommandOutcome {
     if (request.kind === 'txn' && clashes(request)) {
       this.#counts.add('a txn was refused for changing a key twice');
       return { kind: 'refused', code: 'ERR_DUPLICATE_KEY' };
@@ -119,7 +120,7 @@ export class Life {
   }
 
   /** What a caller makes of what it knows at this moment. */
-  #request({ wanted, condition }: Conditional): WriteRequest {
+  #request({ wanted, condition }: Conditional): KeyRequest {
     if (wanted.kind === 'compact')
       return { kind: 'compact', revision: Math.max(1, this.#model.revision - wanted.back) };
     if (condition === 'none' || (wanted.kind !== 'put' && wanted.kind !== 'delete')) return wanted;

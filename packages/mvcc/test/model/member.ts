@@ -205,4 +205,12 @@ export class Member implements KvEngine {
   watch(request: WatchRequest): EngineStream<RawBatch> {
     return this.#machine.watch(request);
   }
+
+  lease(): Promise<never> {
+    return Promise.reject(new Error('no life here has leases'));
+  }
+
+  leases(): never {
+    throw new Error('no life here has leases');
+  }
 }

@@ -7,7 +7,6 @@ import type {
   RawEntry,
   RawRange,
   TxnOperation,
-  WriteRequest,
 } from '../../src/command/operation.js';
 import type { RawBatch, RawEvent } from '../../src/engine/engine.js';
 import type { Kv } from '../../src/kv/kv.js';
@@ -15,7 +14,7 @@ import { op } from '../../src/kv/operations.js';
 import type { AnyOp, Compare } from '../../src/kv/transaction.js';
 import type { Range } from '../../src/kv/range.js';
 import type { KeyRange } from '../../src/store/types.js';
-import type { Asked, Span } from './requests.js';
+import type { Asked, KeyRequest, Span } from './requests.js';
 
 /** A view in which everything is bytes. */
 export type BytesKv = Kv<Uint8Array, Uint8Array>;
@@ -76,7 +75,7 @@ function specOf(kv: BytesKv, { compare, success, failure }: TxnOperation) {
 }
 
 /** Makes the call that a request stands for. */
-export function call(kv: BytesKv, request: WriteRequest): Promise<unknown> {
+export function call(kv: BytesKv, request: KeyRequest): Promise<unknown> {
   switch (request.kind) {
     case 'put':
       return kv.put(bytes(request.key), request.value, { prev: request.prev, ifRevision: request.ifRevision });
@@ -139,7 +138,7 @@ function shownTxn(
 }
 
 /** What the call must give, in the words of the public surface. */
-export function shownOutcome(outcome: CommandOutcome, request: WriteRequest): unknown {
+export function shownOutcome(outcome: CommandOutcome, request: KeyRequest): unknown {
   switch (outcome.kind) {
     case 'refused': {
       const { kind: _, ...rest } = outcome;
@@ -153,7 +152,8 @@ export function shownOutcome(outcome: CommandOutcome, request: WriteRequest): un
       const { kind: _, ...rest } = outcome;
       return rest;
     }
-    default: {
+    case 'put':
+    case 'delete': {
       const { ok, revision } = outcome;
       if (!outcome.ok) {
         return { ok, revision, ...(outcome.current === undefined ? {} : { current: shownEntry(outcome.current) }) };
@@ -161,6 +161,8 @@ export function shownOutcome(outcome: CommandOutcome, request: WriteRequest): un
       if (outcome.kind === 'put') return { ok, revision, ...prevOf(outcome.prev) };
       return { ok, revision, deleted: outcome.deleted, ...prevsOf(outcome.prev) };
     }
+    default:
+      throw new Error(`${request.kind} has no outcome of the kind ${outcome.kind}`);
   }
 }
 

@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import type { Comparison, CompareSign, Operation, TxnOperation, WriteRequest } from '../../src/command/operation.js';
+import type {
+  Comparison,
+  CompareSign,
+  Operation,
+  LeaseRequest,
+  TxnOperation,
+  WriteRequest,
+} from '../../src/command/operation.js';
 import type { KeyRange } from '../../src/store/types.js';
 
 /** What a caller writes for a key or a range; keys as one character a byte. */
@@ -133,8 +140,11 @@ const aPageBehindDelete: fc.Arbitrary<TxnOperation> = fc
     failure: [],
   }));
 
+/** A write of keys: leases have tests of their own. */
+export type KeyRequest = Exclude<WriteRequest, LeaseRequest>;
+
 /** A write as a caller may ask for it. `compact` and `ifRevision` count back from the revision of the moment. */
-export type Wanted = Exclude<WriteRequest, { kind: 'compact' }> | { readonly kind: 'compact'; readonly back: number };
+export type Wanted = Exclude<KeyRequest, { kind: 'compact' }> | { readonly kind: 'compact'; readonly back: number };
 
 const aCondition = fc.oneof(
   { weight: 7, arbitrary: fc.constant('none' as const) },
