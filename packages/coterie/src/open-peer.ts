@@ -1,5 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import { guardedLogger } from '@coterie/mvcc';
+import { guardedLogger, newestFeatureLevel } from '@coterie/mvcc';
 import { SystemClock, systemRandom, systemTurns, systemWall, type Transport } from '@coterie/raft';
 import { WsTransport } from '@coterie/transport-ws';
 import { diskStorage } from './data-dir/disk-storage.js';
@@ -66,6 +66,7 @@ export async function openPeerEngine(options: PeerOptions): Promise<OpenEngine> 
     options: limits.node,
     limits: limits.kv,
     history: limits.history,
+    featureLevel: newestFeatureLevel,
     requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
     closeTimeoutMs: options.closeTimeoutMs ?? 5000,
     logger,

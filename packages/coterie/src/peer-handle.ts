@@ -14,7 +14,8 @@ import {
   signalOf,
 } from '@coterie/mvcc';
 import type { Engine, PeerDiagnostics, PeerStatus } from './engine/engine.js';
-import type { Members, Peer, PeerClosed } from './peer.js';
+import type { Members, Peer, PeerClosed, Quotas } from './peer.js';
+import { quotaCalls } from './quota-calls.js';
 
 /** What a handle needs besides the engine. */
 export interface HandleParts {
@@ -34,6 +35,7 @@ export class PeerHandle extends KvRoot implements Peer {
   readonly name: string;
   readonly closed: Promise<PeerClosed>;
   readonly members: Members;
+  readonly quotas: Quotas;
   readonly #parts: HandleParts;
   readonly #lifecycle: KvLifecycle;
   #status: PeerStatus;
@@ -51,6 +53,7 @@ export class PeerHandle extends KvRoot implements Peer {
       () => ({ reason: 'closed' as const }),
     );
     this.members = { list: async (opts?: CallOptions) => parts.engine.members(null, callControl(opts)) };
+    this.quotas = quotaCalls(parts.engine);
     void this.#follow();
   }
 

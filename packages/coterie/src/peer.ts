@@ -1,6 +1,6 @@
 import type { CoterieError } from '@coterie/errors';
 import type { BackupOptions, BackupReport, ByteSink, CallOptions, EndlessOptions, Kv } from '@coterie/mvcc';
-import type { MemberInfo, PeerDiagnostics, PeerStatus } from './engine/engine.js';
+import type { MemberInfo, PeerDiagnostics, PeerStatus, QuotaInfo } from './engine/engine.js';
 
 /** Why a peer has stopped serving. */
 export interface PeerClosed {
@@ -11,6 +11,28 @@ export interface PeerClosed {
 /** The members of the cluster, as this peer sees them. */
 export interface Members {
   list(opts?: CallOptions): Promise<readonly MemberInfo[]>;
+}
+
+/**
+ * Quotas on live bytes: of the newest versions of keys, whatever files and history take. State of the cluster, the same
+ * on every member and kept through restarts; there is one of the whole store always, 2 GiB unless it is set.
+ *
+ * A write that would grow beyond one is refused with `ERR_NO_SPACE`, nothing applied; deletes, compaction and whatever
+ * makes no key longer are always taken. It takes writes again by itself as soon as there is room.
+ */
+export interface Quotas {
+  /**
+   * Sets the quota of the keys that begin with `prefix`, or of the whole store. Keys that are there already are counted
+   * in the background; until then a new quota refuses nothing (`counting` in the list).
+   *
+   * @throws CoterieError ERR_TOO_MANY_OPS when 64 prefixes have one, ERR_FEATURE_LEVEL while a member of the cluster
+   *   runs a build that knows no quotas, ERR_INVALID_ARGUMENT; as any write
+   */
+  set(quota: { readonly prefix?: string | undefined; readonly bytes: number }, opts?: CallOptions): Promise<void>;
+  /** Takes the quota of a prefix away; that of the whole store goes back to its default. */
+  remove(quota: { readonly prefix?: string | undefined }, opts?: CallOptions): Promise<void>;
+  /** All quotas with what they allow and what is used, that of the whole store first. */
+  list(opts?: CallOptions): Promise<readonly QuotaInfo[]>;
 }
 
 /**
@@ -39,6 +61,8 @@ export interface Peer extends Kv, AsyncDisposable {
    */
   statusChanges(opts?: EndlessOptions): AsyncIterableIterator<PeerStatus>;
   readonly members: Members;
+  /** Quotas on what keys and values take. */
+  readonly quotas: Quotas;
   /**
    * Hands leadership to another voter, the furthest one unless `to` names it. Resolves when another one leads. Any peer
    * may be asked: one that does not lead passes the wish on to its leader.

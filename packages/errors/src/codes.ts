@@ -18,9 +18,11 @@ export interface ErrorFields {
   ERR_NOT_A_NUMBER: object;
   ERR_DECODING: { readonly key: Uint8Array; readonly revision: number };
   ERR_OVERLOADED: object;
-  ERR_NO_SPACE: object;
+  /** `limit`: the quota that was in the way; left out: a disk is full. */
+  ERR_NO_SPACE: { readonly limit?: number };
   ERR_CORRUPT: object;
   ERR_STORAGE: object;
+  ERR_FEATURE_LEVEL: { readonly level: number; readonly supported: number };
   ERR_UNAUTHENTICATED: object;
   ERR_PERMISSION: object;
   ERR_PROTOCOL: object;

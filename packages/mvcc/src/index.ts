@@ -122,6 +122,8 @@ export type {
   OperationResult,
   RawEntry,
   RawRange,
+  KeyRequest,
+  SettingRequest,
   WriteRequest,
   WriteResult,
 } from './command/operation.js';
@@ -136,17 +138,22 @@ export { guardedLogger, type Logger } from './kv/logger.js';
 export { defaultHistoryLimits, type HistoryLimits } from './upkeep/history-keeper.js';
 export { Upkeep, type UpkeepHost } from './upkeep/upkeep.js';
 export { encodeEndSession, encodeExpireLeases } from './command/encode.js';
+export { prefixRange } from './command/key-range.js';
 export { crc32c } from './files/crc32c.js';
 export type { BackgroundFiles } from './files/background-files.js';
 export { writeFileAtomically, type FileSystem } from './files/file-system.js';
 export { nodeBackgroundFiles, nodeFileSystem } from './files/node-files.js';
 export { storageError } from './files/storage-error.js';
 export { options } from './kv/arguments.js';
+export { textToKey } from './kv/codecs.js';
 export { callControl, signalOf } from './kv/call-control.js';
+export { featureLevels, firstFeatureLevel, newestFeatureLevel } from './features.js';
 export { defaultLimits, type MvccLimits } from './limits.js';
 export { MvccStateMachine, type MvccStateMachineOptions } from './machine.js';
 export { verifyStore } from './integrity/verify-store.js';
 export type { ScrubStep } from './integrity/scrub.js';
+export { beyondQuota } from './quota/refusing-quota.js';
+export type { Exceeded, QuotaUse } from './quota/quotas.js';
 export type { StateHash } from './state/state-hashes.js';
 export { Proposer, type ProposerOptions } from './session/proposer.js';
 export { classicOrderedStores } from './store/classic-ordered-store.js';

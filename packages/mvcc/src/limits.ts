@@ -2,6 +2,7 @@ import { CoterieError } from '@coterie/errors';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
 
 /**
  * Limits that apply itself decides by. They are part of the replicated state machine, equal on every member by
@@ -49,6 +50,14 @@ export const replicatedLimits = {
   leaseDeletesPerEntry: 1_000,
   /** Log time without contact after which a session may be ended. */
   sessionTtlMs: 600_000,
+  /** Live bytes of the whole store while no quota of it is set. */
+  quotaBytes: 2 * GiB,
+  /** Quotas of prefixes. */
+  quotas: 64,
+  /** Keys that one entry counts for a new quota. */
+  quotaCountEntries: 1_000,
+  /** Members that a raise of the feature level may name. */
+  levelMembers: 1_000,
 } as const;
 
 /**

@@ -12,12 +12,15 @@ import type {
   TurnScheduler,
 } from '@coterie/raft';
 import { backupStream, type BackupChunk, type BackupOrigin } from './backup/write-backup.js';
-import type { RawEntry, RawRange, WriteRequest, WriteResult } from './command/operation.js';
+import type { RawEntry, RawRange, SettingRequest, WriteRequest, WriteResult } from './command/operation.js';
 import type { CallControl, EngineStream, IterateRequest, RawBatch, RawLease, WatchRequest } from './engine/engine.js';
+import { featureLevels, firstFeatureLevel, newestFeatureLevel } from './features.js';
 import { LeaseReads } from './lease/lease-reads.js';
 import type { DueLease } from './lease/lease-table.js';
 import { type MvccLimits, replicatedLimits, resolveLimits } from './limits.js';
 import { Scrub, type ScrubStep } from './integrity/scrub.js';
+import { refusingQuota } from './quota/refusing-quota.js';
+import type { Exceeded, QuotaUse } from './quota/quotas.js';
 import { recall } from './read/recall.js';
 import { type LocalRange, Reads } from './read/reads.js';
 import { RevisionWaiters } from './read/revision-waiters.js';
@@ -41,6 +44,11 @@ export interface MvccStateMachineOptions {
   readonly limits?: Partial<MvccLimits>;
   /** At multiples of which index a state hash is kept for comparison with other members; default 1,024. */
   readonly hashEvery?: number;
+  /**
+   * The highest feature level that this member takes part in; default, and highest value, is the newest that this build
+   * knows. A lower one makes it an earlier build, as far as the log goes.
+   */
+  readonly featureLevel?: number;
 }
 
 /** Sessions that one call of `expiredSessions` names at the most. */
@@ -86,7 +94,7 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     const { store, clock, scheduler } = options;
     const limits = resolveLimits(options.limits);
     this.#store = store;
-    this.#state = new ReplicatedState(store, options.hashEvery);
+    this.#state = new ReplicatedState(store, supportedLevel(options.featureLevel), options.hashEvery);
     this.#commands = new EntryCommands((lease) => this.#state.leases.find(lease)?.keys ?? []);
     this.#reads = new Reads(store, this.#state, limits);
     this.#waiters = new RevisionWaiters(clock, limits.revisionWaiters);
@@ -280,6 +288,47 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     return this.#state.compactRevision;
   }
 
+  /** Where to compact to so that this member's files of history take at most so many bytes; 0 when they do. */
+  historyFrom(maxBytes: number): number {
+    return this.#store.historyFrom(maxBytes);
+  }
+
+  /**
+   * Resolves when the files that hold nothing but changes below a compacted revision are gone from this member's disk.
+   *
+   * @throws CoterieError ERR_CLOSED, ERR_STORAGE
+   */
+  deleteCompacted(revision: number): Promise<void> {
+    return this.#store.deleteCompacted(revision);
+  }
+
+  /** The level of features in force in the cluster, as of the last applied entry. */
+  get featureLevel(): number {
+    return this.#state.featureLevel;
+  }
+
+  /** Bytes of all live keys, values and their metadata, as of the last applied entry. */
+  get liveBytes(): number {
+    return this.#state.quotas.liveBytes;
+  }
+
+  /** The store's own quota first, then those of prefixes. */
+  quotas(): readonly QuotaUse[] {
+    return this.#state.quotas.list();
+  }
+
+  /** Commands that go on with the counts of new quotas, for a leader to propose; one for each quota being counted. */
+  quotaCounts(): readonly SettingRequest[] {
+    return this.#state.quotas.uncounted().map(({ prefix, range }) => ({ kind: 'countQuota', prefix, range }));
+  }
+
+  /** The quota that would refuse this write on the state of this moment, if one surely would. */
+  quotaRefusing(request: WriteRequest): Exceeded | undefined {
+    return this.#state.featureLevel < featureLevels.quotas
+      ? undefined
+      : refusingQuota(request, this.#state.quotas, this.#state);
+  }
+
   /** The store takes no more for now: proposals are to be refused with ERR_OVERLOADED. */
   get overloaded(): boolean {
     return this.#store.overloaded;
@@ -370,4 +419,11 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
   waitForRevision(minRevision: number, control: CallControl = {}): Promise<void> {
     return minRevision <= this.#state.revision ? Promise.resolve() : this.#waiters.wait(minRevision, control);
   }
+}
+
+/** @throws CoterieError ERR_INVALID_ARGUMENT */
+function supportedLevel(given = newestFeatureLevel): number {
+  if (Number.isSafeInteger(given) && given >= firstFeatureLevel && given <= newestFeatureLevel) return given;
+  const message = `featureLevel must be an integer from ${firstFeatureLevel} to ${newestFeatureLevel}, not ${given}`;
+  throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument: 'featureLevel' });
 }

@@ -73,6 +73,24 @@ export class Deadlines {
     });
   }
 
+  /** Waits until this holds, and looks so often. @throws CoterieError ERR_TIMEOUT, ERR_ABORTED, as `run` */
+  until(
+    what: string,
+    control: CallControl,
+    defaultTimeoutMs: number,
+    pollMs: number,
+    holds: () => boolean,
+  ): Promise<undefined> {
+    return this.run<undefined>(what, control, defaultTimeoutMs, (resolve) => {
+      const timer = this.#clock.setInterval(() => {
+        if (!holds()) return;
+        this.#clock.clearInterval(timer);
+        resolve(undefined);
+      }, pollMs);
+      return () => this.#clock.clearInterval(timer);
+    });
+  }
+
   /** Waits for the end of this work, however it ends, but no longer than this. */
   within(work: Promise<unknown>, ms: number): Promise<unknown> {
     return this.run('the end of it', {}, ms, (resolve) => {

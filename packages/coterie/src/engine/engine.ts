@@ -30,6 +30,17 @@ export interface MemberInfo {
   readonly matchIndex?: number;
 }
 
+/** A quota on the live bytes of the keys that begin with `prefix`; of all keys where that is empty. */
+export interface QuotaInfo {
+  readonly prefix: string;
+  /** Bytes of keys, values and 64 for the numbers of each key that its newest versions may take. */
+  readonly bytes: number;
+  /** What they take; while `counting`, of those that were counted so far. */
+  readonly used: number;
+  /** The keys that were there when it was set are being counted; it refuses nothing until they are. */
+  readonly counting: boolean;
+}
+
 /** The state of a peer. Indexes and revision may be one heartbeat old. */
 export interface PeerStatus {
   readonly name: string;
@@ -42,6 +53,10 @@ export interface PeerStatus {
   readonly appliedIndex: number;
   readonly revision: number;
   readonly members: readonly MemberInfo[];
+  /** The level of features in force in the cluster; 0 while this peer is no member yet. */
+  readonly featureLevel: number;
+  /** The quota of the whole store first, then those of prefixes. */
+  readonly quotas: readonly QuotaInfo[];
   /** Present while the state is `rebuilding`. */
   readonly rebuild?: RebuildStatus;
   /** Members hold different states and no majority agrees: why nothing is written. See docs/integrity.md. */
@@ -102,6 +117,8 @@ export interface Engine extends KvEngine {
   transferLeadership(request: { readonly to?: string }, control: CallControl): Promise<null>;
   /** The bytes of a backup of the moment in which this peer is as fresh as was asked. */
   backup(request: BackupRequest): EngineStream<BackupChunk>;
+  /** What was in force when asked, or later. */
+  quotas(request: null, control: CallControl): Promise<readonly QuotaInfo[]>;
   diagnostics(request: null, control: CallControl): Promise<PeerDiagnostics>;
   /** Present status first, then the latest after each change. */
   statuses(request: null): EngineStream<PeerStatus>;
@@ -118,6 +135,7 @@ export const engineSurface: Surface<Engine> = {
   members: 'read',
   transferLeadership: 'write',
   backup: 'stream',
+  quotas: 'read',
   diagnostics: 'read',
   statuses: 'stream',
   stopped: 'read',

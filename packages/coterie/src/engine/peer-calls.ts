@@ -18,11 +18,14 @@ import type {
 } from '@coterie/mvcc';
 import type { Deadlines } from './deadlines.js';
 import { deferredStream } from './deferred-stream.js';
+import type { QuotaInfo } from './engine.js';
 import { againAs, notBegun } from './peer-errors.js';
+import { deleted } from './physical-compaction.js';
 import { ReadGate, type Freshness } from './read-gate.js';
 import type { Replica } from './replica.js';
+import { quotaInfos, untilLevel } from './settings.js';
 import { WaitingRoom } from './waiting-room.js';
-import { refuseDoubt, refuseOverload } from './write-gate.js';
+import { refuseDoubt, refuseWrite } from './write-gate.js';
 
 /**
  * The calls of a key-value store on top of a replica that may not be there yet, or not any more: they wait for the
@@ -32,11 +35,13 @@ export abstract class PeerCalls implements KvEngine {
   protected readonly gate: ReadGate;
   /** Calls that came before there was a replica. */
   protected readonly callers: WaitingRoom<Replica>;
+  readonly #deadlines: Deadlines;
   readonly #requestTimeoutMs: number;
 
   protected constructor(deadlines: Deadlines, requestTimeoutMs: number) {
     this.gate = new ReadGate(deadlines, requestTimeoutMs, () => this.refusing);
     this.callers = new WaitingRoom(deadlines);
+    this.#deadlines = deadlines;
     this.#requestTimeoutMs = requestTimeoutMs;
   }
 
@@ -51,8 +56,12 @@ export abstract class PeerCalls implements KvEngine {
     const replica = this.replica ?? (await this.running('a write', control, 'not-applied'));
     if (this.refusing !== undefined) throw this.#refusal('not-applied');
     refuseDoubt(this.doubt);
-    refuseOverload(replica);
-    return replica.proposer.write(request, control);
+    const level = untilLevel(request, replica, this.#deadlines, control, this.#requestTimeoutMs);
+    if (level !== undefined) await level;
+    refuseWrite(replica, request);
+    const done = replica.proposer.write(request, control);
+    if (request.kind !== 'compact') return done;
+    return deleted(request, done, replica, this.#deadlines, control, this.#requestTimeoutMs);
   }
 
   async get(
@@ -96,6 +105,10 @@ export abstract class PeerCalls implements KvEngine {
       const replica = await this.#fresh('leases', { consistency: 'linearizable' }, { signal });
       return this.#whole(replica, replica.machine.leases());
     });
+  }
+
+  quotas(_: null, control: CallControl): Promise<readonly QuotaInfo[]> {
+    return this.#fresh('quotas', { consistency: 'linearizable' }, control).then(quotaInfos);
   }
 
   backup(request: BackupRequest): EngineStream<BackupChunk> {

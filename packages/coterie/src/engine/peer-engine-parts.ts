@@ -24,6 +24,8 @@ export interface PeerEngineParts {
   readonly history: HistoryLimits;
   /** Default: {@link defaultScrubOptions}, and hashes every 1,024 entries. */
   readonly integrity?: IntegrityOptions;
+  /** The highest feature level that this build takes part in. */
+  readonly featureLevel: number;
   readonly requestTimeoutMs: number;
   readonly closeTimeoutMs: number;
   readonly logger: Logger;

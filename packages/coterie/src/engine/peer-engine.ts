@@ -19,6 +19,7 @@ import type { PeerEngineParts } from './peer-engine-parts.js';
 import { asCoterieError, noLeaderError, removedError } from './peer-errors.js';
 import { PeerCalls } from './peer-calls.js';
 import { DamagedStore, Replica } from './replica.js';
+import { levelsOf } from './settings.js';
 import { diagnosticsOf, statusOf, withIntegrity } from './status.js';
 import { handOver, memberNamed, tryHandOver } from './hand-over.js';
 
@@ -144,6 +145,7 @@ export class PeerEngine extends PeerCalls implements Engine {
           this.#meet(error);
           this.callers.fail(error);
         },
+        supportedLevel: this.#parts.featureLevel,
       },
       identity,
       this.#parts.url,
@@ -217,17 +219,12 @@ export class PeerEngine extends PeerCalls implements Engine {
   }
 
   async #run(identity: Identity): Promise<void> {
-    const { ports, storage, options, core, limits, requestTimeoutMs, integrity } = this.#parts;
+    const { ports, options, integrity } = this.#parts;
     const life = ++this.#lives;
     const replica = await Replica.open({
-      ports,
-      storage,
+      ...this.#parts,
       transport: this.#transport,
       identity,
-      options,
-      core,
-      limits,
-      requestTimeoutMs,
       hashEvery: integrity?.hashEvery,
       paused: () => this.#integrity?.doubt !== undefined,
       observer: (event) => {
@@ -242,6 +239,7 @@ export class PeerEngine extends PeerCalls implements Engine {
     this.#replica = replica;
     this.#problem = undefined;
     if (replica.machine.cluster() !== undefined) this.#onConf();
+    const upkeep = new Upkeep(replica, this.#parts.history, this.#parts.logger);
     this.#admission = new Admission({
       directory: this.#directory,
       identity,
@@ -252,6 +250,7 @@ export class PeerEngine extends PeerCalls implements Engine {
       send: (link, bytes) => this.#transport.sendControl(link, bytes),
       removed: () => this.#stop('removed', removedError()),
       problem: (error) => this.#meet(error),
+      ...levelsOf(replica, upkeep, this.#parts),
     });
     this.#integrity = new Integrity(
       {
@@ -264,7 +263,6 @@ export class PeerEngine extends PeerCalls implements Engine {
       },
       integrity ?? { scrub: defaultScrubOptions },
     );
-    const upkeep = new Upkeep(replica, this.#parts.history, this.#parts.logger);
     this.#timers.push(
       ports.clock.setInterval(() => this.#guard(() => this.#onHeartbeat()), options.heartbeatMs),
       ...upkeep.duties.map(({ everyMs, run }) => ports.clock.setInterval(() => this.#guard(run), everyMs)),

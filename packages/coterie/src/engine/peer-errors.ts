@@ -12,9 +12,10 @@ export function asCoterieError(error: unknown, what: string): CoterieError {
 
 /** The reason why a peer stopped, as the error of one call. */
 export function againAs(error: CoterieError, outcome: Outcome | undefined): CoterieError {
+  const { code, message, retryable, ...fields } = error;
+  const again = outcome === 'unknown' ? {} : { retryable };
   const known = outcome === undefined ? {} : { outcome };
-  const again = outcome === 'unknown' ? {} : { retryable: error.retryable };
-  return new CoterieError(error.code, { message: error.message, cause: error, ...again, ...known });
+  return new CoterieError(code, { ...fields, message, cause: error, ...again, ...known });
 }
 
 /** A call that waited for this peer to become a member, and was never begun. */

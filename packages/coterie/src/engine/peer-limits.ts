@@ -24,7 +24,7 @@ const nodeNames = [
   ...['entryBytes', 'entryCommands', 'queueBytes', 'reads', 'snapshotTransferMs'],
   ...['trailingEntries', 'trailingBytes', 'heldLogBytes'],
 ] as const;
-const ownNames = ['historyRevisions', 'historyMs', 'checkpointBytes'] as const;
+const ownNames = ['historyRevisions', 'historyMs', 'historyBytes', 'checkpointBytes'] as const;
 
 /**
  * Sorts `limits` of the peer's options to the parts that keep them. `docs/limits.md` has each.
@@ -57,6 +57,7 @@ export function sortLimits(
     history: {
       revisions: limits['historyRevisions'] ?? defaultHistoryLimits.revisions,
       ms: limits['historyMs'] ?? defaultHistoryLimits.ms,
+      bytes: limits['historyBytes'] ?? defaultHistoryLimits.bytes,
     },
     ...(limits['checkpointBytes'] === undefined ? {} : { checkpointBytes: limits['checkpointBytes'] }),
   };

@@ -45,6 +45,8 @@ export interface ReplicaParts {
   readonly options: NodeOptions;
   readonly core?: Partial<CoreConfig> | undefined;
   readonly limits: Partial<MvccLimits>;
+  /** The highest feature level that this member takes part in. */
+  readonly featureLevel: number;
   readonly requestTimeoutMs: number;
   readonly observer: Observer;
   /** At multiples of which index state hashes are kept. */
@@ -113,7 +115,8 @@ export class Replica implements UpkeepHost {
    * Opens a member's log and store and starts it.
    *
    * @throws DamagedStore when it is the store alone that is damaged; CoterieError ERR_CORRUPT when the log is, or does
-   *   not hold the entry where the store stands; ERR_STORAGE
+   *   not hold the entry where the store stands; ERR_FEATURE_LEVEL when the cluster is further than this build;
+   *   ERR_STORAGE
    */
   static async open(parts: ReplicaParts): Promise<Replica> {
     const log = parts.storage.openLog(parts.identity);
@@ -191,11 +194,11 @@ export class Replica implements UpkeepHost {
   }
 }
 
-function openMachine(store: Store, { ports, limits, hashEvery }: ReplicaParts): MvccStateMachine {
+function openMachine(store: Store, { ports, limits, featureLevel, hashEvery }: ReplicaParts): MvccStateMachine {
   const { clock, turns } = ports;
   const often = hashEvery === undefined ? {} : { hashEvery };
   try {
-    return new MvccStateMachine({ store, clock, scheduler: turns, limits, ...often });
+    return new MvccStateMachine({ store, clock, scheduler: turns, limits, featureLevel, ...often });
   } catch (error) {
     return asDamage(error);
   }

@@ -1,6 +1,7 @@
 import { toPlainError, type CoterieError } from '@coterie/errors';
 import type { Member } from '../membership/member-record.js';
 import type { MemberInfo, PeerDiagnostics, PeerRole, PeerState, PeerStatus, RebuildStatus } from './engine.js';
+import { quotaInfos } from './settings.js';
 import type { Replica } from './replica.js';
 
 /** What a peer tells of its inside. */
@@ -35,7 +36,18 @@ export function statusOf(
   members: readonly Member[],
 ): PeerStatus {
   if (replica === undefined) {
-    return { name, state, role: 'follower', term: 0, commitIndex: 0, appliedIndex: 0, revision: 0, members: [] };
+    return {
+      name,
+      state,
+      role: 'follower',
+      term: 0,
+      commitIndex: 0,
+      appliedIndex: 0,
+      revision: 0,
+      members: [],
+      featureLevel: 0,
+      quotas: [],
+    };
   }
   const { node, machine } = replica;
   const core = node.status();
@@ -60,6 +72,8 @@ export function statusOf(
     commitIndex: core.commit,
     appliedIndex: node.appliedIndex,
     revision: machine.revision,
+    featureLevel: machine.featureLevel,
+    quotas: quotaInfos(replica),
     members: members.map((member): MemberInfo => {
       const progress = core.progress.find((p) => p.id === member.id);
       const self = member.id === core.id;

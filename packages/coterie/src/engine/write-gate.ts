@@ -1,4 +1,5 @@
 import { CoterieError } from '@coterie/errors';
+import { beyondQuota, type WriteRequest } from '@coterie/mvcc';
 import { logBacklogBytesMax, type Replica } from './replica.js';
 
 /**
@@ -17,7 +18,7 @@ export function refuseDoubt(doubt: CoterieError | undefined): void {
  *
  * @throws CoterieError ERR_OVERLOADED, ERR_NO_SPACE; outcome 'not-applied'
  */
-export function refuseOverload({ machine, node, log }: Replica): void {
+function refuseOverload({ machine, node, log }: Replica): void {
   if (log.outOfSpace) {
     const message = 'the disk has no room for the log of this member';
     throw new CoterieError('ERR_NO_SPACE', { message, outcome: 'not-applied' });
@@ -26,4 +27,26 @@ export function refuseOverload({ machine, node, log }: Replica): void {
     const message = 'the disk or the store does not keep up';
     throw new CoterieError('ERR_OVERLOADED', { message, outcome: 'not-applied' });
   }
+}
+
+/**
+ * Refuses a write that a quota would refuse, before it becomes an entry of the log. What this process has under way may
+ * make room, or take it, before this write would apply: then apply decides.
+ *
+ * @throws CoterieError ERR_NO_SPACE; outcome 'not-applied'
+ */
+function refuseBeyondQuota({ machine, proposer }: Replica, request: WriteRequest): void {
+  if (proposer.open > 0) return;
+  const exceeded = machine.quotaRefusing(request);
+  if (exceeded !== undefined) throw beyondQuota(exceeded);
+}
+
+/**
+ * Refuses a write before it becomes an entry of the log.
+ *
+ * @throws CoterieError ERR_OVERLOADED, ERR_NO_SPACE; outcome 'not-applied'
+ */
+export function refuseWrite(replica: Replica, request: WriteRequest): void {
+  refuseOverload(replica);
+  refuseBeyondQuota(replica, request);
 }

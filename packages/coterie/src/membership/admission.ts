@@ -4,6 +4,7 @@ import type { Identity } from '../data-dir/identity.js';
 import { decodeControl, encodeControl, type ControlMessage } from './control-message.js';
 import type { LinkDirectory } from './link-directory.js';
 import { encodeMember, type Member } from './member-record.js';
+import { SupportedLevels } from './supported-levels.js';
 
 /** What the admission needs of its member. */
 export interface AdmissionHost {
@@ -18,6 +19,13 @@ export interface AdmissionHost {
   removed(): void;
   /** Something only a person can mend. */
   problem(error: CoterieError): void;
+  now(): number;
+  /** The highest feature level that this build takes part in. */
+  readonly supportedLevel: number;
+  /** The level in force here. */
+  featureLevel(): number;
+  /** Every member knows this level: propose it. */
+  raiseLevel(level: number, members: readonly NodeId[]): void;
 }
 
 /**
@@ -43,6 +51,7 @@ export class Admission {
   #ticks = 0;
   /** Peers of another cluster that were told of: once each is enough. */
   readonly #strangers = new Set<string>();
+  readonly #levels = new SupportedLevels();
 
   constructor(host: AdmissionHost) {
     this.#host = host;
@@ -64,13 +73,23 @@ export class Admission {
    */
   tick(): void {
     const status = this.#host.status();
-    if (status.role === 'leader') this.#promote(status);
-    else if (status.leader === 0 && this.#ticks++ % askEveryTicks === 0) this.#askWhetherRemoved();
+    if (status.role === 'leader') {
+      this.#promote(status);
+      if (this.#host.featureLevel() < this.#host.supportedLevel && this.#ticks++ % askEveryTicks === 0)
+        this.#raise(status);
+    } else if (status.leader === 0 && this.#ticks++ % askEveryTicks === 0) this.#askAll();
   }
 
-  #me(): Pick<ControlMessage, 'name' | 'incarnation' | 'names'> & { state: 'member'; uid: number } {
+  #me(): Pick<ControlMessage, 'name' | 'incarnation' | 'names' | 'supports'> & { state: 'member'; uid: number } {
     const { name, incarnation, uid } = this.#host.identity;
-    return { name, incarnation, state: 'member', uid: uid!, names: this.#host.directory.names };
+    return {
+      name,
+      incarnation,
+      state: 'member',
+      uid: uid!,
+      names: this.#host.directory.names,
+      supports: this.#host.supportedLevel,
+    };
   }
 
   #iam(): ControlMessage {
@@ -86,6 +105,7 @@ export class Admission {
       founders: this.#host.identity.founders ?? [],
       members: members.map(({ id, name, incarnation }) => ({ id, name, incarnation, voter: voters.has(id) })),
       appliedIndex: status.applied,
+      featureLevel: this.#host.featureLevel(),
       ...(leader === undefined ? {} : { leader }),
     };
   }
@@ -106,6 +126,10 @@ export class Admission {
       );
     if (message.names.join('\n') !== directory.names.join('\n')) {
       refuse(`the static list here is ${directory.names.join(', ')}`);
+      return;
+    }
+    if ((message.supports ?? 1) < this.#host.featureLevel()) {
+      refuse(`the cluster is at feature level ${this.#host.featureLevel()}, your build knows ${message.supports ?? 1}`);
       return;
     }
     const present = this.#host.members().find((m) => m.name === message.name && m.incarnation === message.incarnation);
@@ -172,9 +196,18 @@ export class Admission {
     }
   }
 
+  /** Asks everybody what they know, and raises the level that all of them do. */
+  #raise(status: CoreStatus): void {
+    this.#levels.heard(status.id, this.#host.supportedLevel, this.#host.now());
+    const common = this.#levels.common(status.conf, this.#host.now());
+    if (common !== undefined && common.level > this.#host.featureLevel())
+      this.#host.raiseLevel(common.level, common.members);
+    else this.#askAll();
+  }
+
   // ----------------------------------------------------------------------------------------------------------- removed
 
-  #askWhetherRemoved(): void {
+  #askAll(): void {
     for (const link of this.#host.directory.others)
       this.#host.send(link.id, encodeControl({ ...this.#me(), type: 'who' }));
   }
@@ -202,6 +235,7 @@ export class Admission {
       this.#meetStranger(message);
       return;
     }
+    if (message.memberId !== undefined) this.#levels.heard(message.memberId, message.supports, this.#host.now());
     // Our id is the index of the entry that added us: whoever has not applied that far cannot know us yet.
     if ((message.appliedIndex ?? 0) < Math.max(status.id, status.applied) || message.members.length === 0) return;
     if (!message.members.some((m) => m.id === status.id)) this.#host.removed();

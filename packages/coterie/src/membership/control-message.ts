@@ -10,6 +10,8 @@ interface Sender {
   readonly uid?: number;
   /** The sender's static list, sorted: a different list is refused. */
   readonly names: readonly string[];
+  /** The highest feature level that the sender's build knows; one that does not say knows the first. */
+  readonly supports?: number;
 }
 
 /** A voter or learner as a member reports it. */
@@ -36,6 +38,8 @@ export type ControlMessage = Sender &
         readonly members?: readonly ReportedMember[];
         readonly appliedIndex?: number;
         readonly leader?: string;
+        /** The level in force, as far as a member has applied. */
+        readonly featureLevel?: number;
         readonly url: string;
       }
     | { readonly type: 'promise'; readonly to: string; readonly promiseUid: number }
@@ -92,6 +96,8 @@ export function decodeControl(bytes: Uint8Array): ControlMessage | undefined {
     isNames(m['names']) &&
     isOptionalNumber(m['uid']) &&
     isOptionalNumber(m['memberId']) &&
+    isOptionalNumber(m['supports']) &&
+    isOptionalNumber(m['featureLevel']) &&
     (!addressed.has(m['type'] as string) || typeof m['to'] === 'string') &&
     (m['type'] !== 'promise' || isNumber(m['promiseUid'])) &&
     (m['type'] !== 'join' || typeof m['url'] === 'string') &&

@@ -18,6 +18,8 @@ export interface EnrolmentHost {
   enrolled(identity: Identity): void;
   /** Something only a person can mend. Said once per text. */
   problem(error: CoterieError): void;
+  /** The highest feature level that this build takes part in. */
+  readonly supportedLevel: number;
 }
 
 type Answer = ControlMessage & { readonly type: 'iam' };
@@ -78,10 +80,18 @@ export class Enrolment {
     else if (message.type === 'refused') this.#problem('ERR_NO_LEADER', message.reason);
   }
 
-  #me(): Pick<ControlMessage, 'name' | 'incarnation' | 'state' | 'names'> & { uid?: number } {
+  #me(): Pick<ControlMessage, 'name' | 'incarnation' | 'state' | 'names' | 'supports'> & { uid?: number } {
     const { name, incarnation, uid } = this.#identity;
     const state = uid === undefined ? 'empty' : 'promised';
-    return { name, incarnation, state, names: this.#host.directory.names, ...(uid === undefined ? {} : { uid }) };
+    const supports = this.#host.supportedLevel;
+    return {
+      name,
+      incarnation,
+      state,
+      names: this.#host.directory.names,
+      supports,
+      ...(uid === undefined ? {} : { uid }),
+    };
   }
 
   #say(link: NodeId, message: ControlMessage): void {
@@ -149,6 +159,17 @@ export class Enrolment {
   // ----------------------------------------------------------------------------------------------------------- joining
 
   #approach(member: Answer): void {
+    const { supportedLevel } = this.#host;
+    if ((member.featureLevel ?? 1) > supportedLevel) {
+      this.#tell(
+        new CoterieError('ERR_FEATURE_LEVEL', {
+          message: `the cluster is at feature level ${member.featureLevel}, this build knows ${supportedLevel}: install a newer one`,
+          level: member.featureLevel,
+          supported: supportedLevel,
+        }),
+      );
+      return;
+    }
     const founders = member.founders ?? [];
     const { name, incarnation, uid } = this.#identity;
     const place = founders.findIndex((f) => f.name === name && f.incarnation === incarnation);
@@ -205,13 +226,13 @@ export class Enrolment {
   }
 
   #problem(code: 'ERR_INVALID_ARGUMENT' | 'ERR_NO_LEADER', message: string): void {
-    if (this.#problems.has(message)) return;
-    if (this.#problems.size < 100) this.#problems.add(message);
-    this.#host.problem(
-      new CoterieError(
-        code,
-        code === 'ERR_INVALID_ARGUMENT' ? { message, argument: 'cluster.peers' } : { message, retryable: true },
-      ),
-    );
+    const fields = code === 'ERR_INVALID_ARGUMENT' ? { argument: 'cluster.peers' } : { retryable: true };
+    this.#tell(new CoterieError(code, { message, ...fields }));
+  }
+
+  #tell(error: CoterieError): void {
+    if (this.#problems.has(error.message)) return;
+    if (this.#problems.size < 100) this.#problems.add(error.message);
+    this.#host.problem(error);
   }
 }

@@ -1,5 +1,6 @@
 import { LinkDirectory } from '../membership/link-directory.js';
 import { PeerEngine } from '../engine/peer-engine.js';
+import { newestFeatureLevel } from '@coterie/mvcc';
 import type { Logger } from '../options.js';
 import type { MemoryNetwork, Message, RaftEvent } from '@coterie/raft';
 import type { ProcessTime, SeededRandom, VirtualTime } from '@coterie/raft/testing';
@@ -83,7 +84,8 @@ export class SimMember {
       // Bookmarks every few writes: a run has thousands at the most.
       limits: { watchBytes, watchSteps, progressRevisions: 20 },
       integrity,
-      history: { revisions: 1_000_000, ms: 1e9 },
+      history: { revisions: 1_000_000, ms: 1e9, bytes: 1e9 },
+      featureLevel: newestFeatureLevel,
       requestTimeoutMs: 10_000,
       closeTimeoutMs: 5000,
       logger: silent,

@@ -5,6 +5,7 @@ import { checkLeaks } from './checks/leak-checks.js';
 import { checkWatches } from './checks/watch-checks.js';
 import { ClientHistory } from './clients/client-history.js';
 import { startClients } from './clients/client-loop.js';
+import { startQuotas } from './clients/sim-quotas.js';
 import { SimWatchers } from './clients/sim-watchers.js';
 import { checkLiveness, states } from './sim-liveness.js';
 import { SimNemesis } from './sim-nemesis.js';
@@ -62,6 +63,7 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   bootAll(world);
   const nemesis = new SimNemesis(world, seed, simulatedMs);
   startClients(world, history, seed);
+  startQuotas(world, seed);
   const watchers = new SimWatchers(world, seed);
   nemesis.start();
   await runUntil(world, () => false, simulatedMs);

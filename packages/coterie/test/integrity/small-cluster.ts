@@ -63,7 +63,13 @@ export class SmallCluster {
       storage: this.machines[name]!.storage(),
       ...(solo ? {} : { transport: this.network.transport() }),
       options: completeNodeOptions({ electionTimeoutMs: 250, heartbeatMs: 25, trailingEntries: 0 }),
-      ...{ limits: {}, history: { revisions: 1e6, ms: 1e9 }, requestTimeoutMs: 5000, closeTimeoutMs: 2000 },
+      ...{
+        limits: {},
+        history: { revisions: 1e6, ms: 1e9, bytes: 1e9 },
+        featureLevel: 1,
+        requestTimeoutMs: 5000,
+        closeTimeoutMs: 2000,
+      },
       ...{ logger: silent, ...this.more, ...more },
     });
     this.engines.set(name, engine);

@@ -27,6 +27,10 @@ function admissionOf(status: object): { readonly admission: Admission; readonly 
     send: () => undefined,
     removed: () => removed++,
     problem: () => undefined,
+    now: () => 0,
+    supportedLevel: 1,
+    featureLevel: () => 1,
+    raiseLevel: () => undefined,
   });
   return { admission, removals: () => removed };
 }
@@ -70,6 +74,10 @@ test('a peer that loses its disk again and again leaves one learner behind, and 
     send: () => undefined,
     removed: () => undefined,
     problem: () => undefined,
+    now: () => 0,
+    supportedLevel: 1,
+    featureLevel: () => 1,
+    raiseLevel: () => undefined,
   });
   const directory = new LinkDirectory('a', { a: 'm://a', b: 'm://b', c: 'm://c' });
   const link = directory.others.find((other) => other.name === 'c')!.id;

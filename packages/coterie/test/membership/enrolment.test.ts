@@ -87,6 +87,7 @@ class Desk {
       send: (to: number, bytes: Uint8Array) => void world.said.push({ from: this, to, bytes }),
       enrolled: (next: Identity) => this.#become(next),
       problem: (error: Error) => void this.problems.push(error.message),
+      supportedLevel: 1,
     };
     return new Enrolment(host, identity, peers[this.name]);
   }
@@ -104,6 +105,10 @@ class Desk {
       send: (to, bytes) => void world.said.push({ from: this, to, bytes }),
       removed: () => undefined,
       problem: () => undefined,
+      now: () => 0,
+      supportedLevel: 1,
+      featureLevel: () => 1,
+      raiseLevel: () => undefined,
     });
   }
 }

@@ -1,5 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import { defaultLimits, type MvccLimits } from '../limits.js';
+import { defaultLimits, type MvccLimits, replicatedLimits } from '../limits.js';
 import type { BinaryKey, KeyRange } from '../store/types.js';
 import { inRange, onlyKey } from './key-range.js';
 import type { AddOperation, Comparison, Operation, TxnOperation, WriteRequest } from './operation.js';
@@ -44,6 +44,18 @@ export function checkRequest(request: WriteRequest, limits: MvccLimits = default
     case 'add':
       check.operation(request);
       break;
+    case 'setQuota':
+      checkInteger(request.bytes, 'bytes');
+      check.prefix(request.prefix);
+      return;
+    case 'removeQuota':
+    case 'countQuota':
+      check.prefix(request.prefix);
+      return;
+    case 'raiseLevel':
+      checkInteger(request.level, 'level');
+      if (request.members.length > replicatedLimits.levelMembers) throw invalid('members', 'are too many');
+      return;
     default:
       throw invalid('request', `is of the unknown kind ${String((request as { readonly kind?: unknown }).kind)}`);
   }
@@ -67,6 +79,11 @@ class RequestCheck {
   size(): void {
     const limit = this.#limits.commandBytes;
     if (this.#bytes > limit) throw tooLarge(`the request has ${this.#bytes} bytes`, limit);
+  }
+
+  prefix(prefix: BinaryKey): void {
+    if (prefix.length > this.#limits.keyBytes)
+      throw tooLarge(`the prefix has ${prefix.length} bytes`, this.#limits.keyBytes);
   }
 
   condition(request: Extract<WriteRequest, { kind: 'put' | 'delete' }>): void {

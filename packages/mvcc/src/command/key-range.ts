@@ -24,3 +24,20 @@ export function rangesOverlap(a: KeyRange, b: KeyRange): boolean {
 export function compareKeys(a: BinaryKey, b: BinaryKey): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+/**
+ * The first key after all keys that begin with `prefix`; `undefined` when there is none (a prefix of 0xff bytes only,
+ * or none).
+ */
+export function prefixEnd(prefix: BinaryKey): BinaryKey | undefined {
+  let length = prefix.length;
+  while (length > 0 && prefix.charCodeAt(length - 1) === 0xff) length--;
+  if (length === 0) return undefined;
+  return prefix.slice(0, length - 1) + String.fromCharCode(prefix.charCodeAt(length - 1) + 1);
+}
+
+/** All keys that begin with `prefix`. */
+export function prefixRange(prefix: BinaryKey): KeyRange {
+  const end = prefixEnd(prefix);
+  return end === undefined ? { start: prefix } : { start: prefix, end };
+}

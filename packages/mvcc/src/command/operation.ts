@@ -79,14 +79,31 @@ export type LeaseRequest =
   /** What there is of a lease, as of this place in the log; `renew` renews it too. */
   | { readonly kind: 'attachLease'; readonly id: number; readonly renew: boolean };
 
-/** A write as the engine takes it: one command, one revision at the most. */
-export type WriteRequest =
+/** What a command does to keys, their history and leases. */
+export type KeyRequest =
   | (PutOperation & { readonly ifRevision?: number })
   | (DeleteOperation & { readonly ifRevision?: number })
   | AddOperation
   | TxnOperation
-  | { readonly kind: 'compact'; readonly revision: number }
+  /** `physical`: the engine answers when the files are gone where it is; no part of the command. */
+  | { readonly kind: 'compact'; readonly revision: number; readonly physical?: boolean }
   | LeaseRequest;
+
+/**
+ * What a command does to the settings of the cluster. None of them makes a revision.
+ *
+ * `prefix` empty: the quota of the whole store. `range`: the keys that the command counts for a new quota, from a key
+ * of the prefix to its end; a bounded number of them, the rest is counted by later commands.
+ */
+export type SettingRequest =
+  | { readonly kind: 'setQuota'; readonly prefix: BinaryKey; readonly bytes: number; readonly range: KeyRange }
+  | { readonly kind: 'removeQuota'; readonly prefix: BinaryKey }
+  | { readonly kind: 'countQuota'; readonly prefix: BinaryKey; readonly range: KeyRange }
+  /** Raises the feature level, if every member of the moment is among these: they know the level. */
+  | { readonly kind: 'raiseLevel'; readonly level: number; readonly members: readonly number[] };
+
+/** A write as the engine takes it: one command, one revision at the most. */
+export type WriteRequest = KeyRequest | SettingRequest;
 
 /** A live version as data. `lease` 0: none. */
 export interface RawEntry {
@@ -157,4 +174,5 @@ export type WriteResult =
       readonly generation: number;
       readonly ttlMs: number;
       readonly remainingMs: number;
-    };
+    }
+  | { readonly kind: SettingRequest['kind']; readonly revision: number };

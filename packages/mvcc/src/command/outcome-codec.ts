@@ -11,7 +11,18 @@ import { nestingMax } from './request-codec.js';
  * Only kept forms are written (see `keptForm`): entries and previous values are not part of them. Tags and codes are
  * part of the format: they are only ever added to.
  */
-const outcomeTag = { put: 1, delete: 2, miss: 3, add: 4, txn: 5, compact: 6, refused: 7, get: 8, range: 9 } as const;
+const outcomeTag = {
+  put: 1,
+  delete: 2,
+  miss: 3,
+  add: 4,
+  txn: 5,
+  compact: 6,
+  refused: 7,
+  get: 8,
+  range: 9,
+  ...{ setQuota: 14, removeQuota: 15, countQuota: 16, raiseLevel: 17 },
+} as const;
 
 const refusalCodes: readonly Refusal['code'][] = [
   'ERR_COMPACTED',
@@ -26,6 +37,7 @@ const refusalCodes: readonly Refusal['code'][] = [
   'ERR_LEASE_NOT_FOUND',
   'ERR_LEASE_EXISTS',
   'ERR_OVERLOADED',
+  'ERR_NO_SPACE',
 ];
 
 /** Results of one txn that a decoder follows. */
@@ -63,7 +75,7 @@ function writeRefusal(out: ByteWriter, refusal: Refusal): void {
   out.u8(refusalCodes.indexOf(refusal.code));
   if (refusal.code === 'ERR_COMPACTED') out.uint(refusal.compactRevision);
   else if (refusal.code === 'ERR_FUTURE_REVISION') out.uint(refusal.revision);
-  else if (refusal.code === 'ERR_TOO_LARGE' || refusal.code === 'ERR_TOO_MANY_OPS') out.uint(refusal.limit);
+  else if ('limit' in refusal) out.uint(refusal.limit);
 }
 
 function writeBranch(out: ByteWriter, succeeded: boolean, results: readonly OperationResult[]): void {
@@ -107,6 +119,14 @@ function readResult(from: ByteReader, tag: number): WriteResult {
       return { kind: 'txn', revision, ...readBranch(from, 1) };
     case outcomeTag.compact:
       return { kind: 'compact', revision };
+    case outcomeTag.setQuota:
+      return { kind: 'setQuota', revision };
+    case outcomeTag.removeQuota:
+      return { kind: 'removeQuota', revision };
+    case outcomeTag.countQuota:
+      return { kind: 'countQuota', revision };
+    case outcomeTag.raiseLevel:
+      return { kind: 'raiseLevel', revision };
     default: {
       const result = readLeaseResult(from, tag, revision);
       if (result === undefined) throw corrupt(`unknown outcome ${tag}`);
@@ -126,6 +146,7 @@ function readRefusal(from: ByteReader): Refusal {
       return { kind: 'refused', code, revision: from.uint() };
     case 'ERR_TOO_LARGE':
     case 'ERR_TOO_MANY_OPS':
+    case 'ERR_NO_SPACE':
       return { kind: 'refused', code, limit: from.uint() };
     default:
       return { kind: 'refused', code };

@@ -9,7 +9,7 @@ import type { WriteResult } from './operation.js';
 export type Refusal = { readonly kind: 'refused' } & (
   | { readonly code: 'ERR_COMPACTED'; readonly compactRevision: number }
   | { readonly code: 'ERR_FUTURE_REVISION'; readonly revision: number }
-  | { readonly code: 'ERR_TOO_LARGE' | 'ERR_TOO_MANY_OPS'; readonly limit: number }
+  | { readonly code: 'ERR_TOO_LARGE' | 'ERR_TOO_MANY_OPS' | 'ERR_NO_SPACE'; readonly limit: number }
   | { readonly code: 'ERR_LEASE_NOT_FOUND' | 'ERR_LEASE_EXISTS' | 'ERR_OVERLOADED' }
   | { readonly code: 'ERR_NOT_A_NUMBER' | 'ERR_DUPLICATE_KEY' | 'ERR_CONFLICT' | 'ERR_CORRUPT' | 'ERR_ABORTED' }
 );
@@ -22,6 +22,7 @@ const texts: Readonly<Record<Refusal['code'], string>> = {
   ERR_FUTURE_REVISION: 'the revision has not been reached yet',
   ERR_TOO_LARGE: 'the operation reads or changes more than one command may',
   ERR_TOO_MANY_OPS: 'the transaction has more operations than one may have',
+  ERR_NO_SPACE: 'the write would go beyond a quota of live bytes: delete keys, or raise the quota',
   ERR_NOT_A_NUMBER: 'the value is not a decimal integer',
   ERR_DUPLICATE_KEY: 'the transaction changes one key twice',
   ERR_CONFLICT: 'an addition of the failure branch leaves its bounds',

@@ -2,7 +2,7 @@ import { replicatedLimits } from '../limits.js';
 import type { KeyRange } from '../store/types.js';
 import { type ByteReader, corrupt } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
-import { keyAlone, onlyKey } from './key-range.js';
+import { keyAlone, onlyKey, prefixRange } from './key-range.js';
 import { leaseTag, readLeaseRequest, readTtl, writeLeaseRequest } from './lease-codec.js';
 import type {
   CompareSign,
@@ -10,6 +10,7 @@ import type {
   LeaseRequest,
   Operation,
   PutOperation,
+  SettingRequest,
   TxnOperation,
   WriteRequest,
 } from './operation.js';
@@ -21,6 +22,9 @@ import type {
  * are equal on all members, so what cannot be read is unreadable everywhere.
  */
 export const operationTag = { put: 1, delete: 2, get: 3, range: 4, add: 5, txn: 6, compact: 7 } as const;
+
+/** Tags of settings; as those of operations. */
+const settingTag = { setQuota: 12, removeQuota: 13, countQuota: 14, raiseLevel: 15 } as const;
 
 const rangeForm = { key: 0, bounded: 1, open: 2 } as const;
 const targets = ['value', 'version', 'modRevision', 'createRevision', 'lease'] as const;
@@ -45,12 +49,33 @@ export function writeRequest(out: ByteWriter, request: WriteRequest): void {
     writeLeaseRequest(out, request);
     return;
   }
+  if (isSetting(request)) {
+    writeSetting(out, request);
+    return;
+  }
   const ifRevision = request.kind === 'put' || request.kind === 'delete' ? request.ifRevision : undefined;
   writeOperation(out, request, ifRevision);
 }
 
 function isLeaseRequest(request: WriteRequest): request is LeaseRequest {
   return request.kind in leaseTag;
+}
+
+export function isSetting(request: WriteRequest): request is SettingRequest {
+  return request.kind in settingTag;
+}
+
+function writeSetting(out: ByteWriter, request: SettingRequest): void {
+  out.u8(settingTag[request.kind]);
+  if (request.kind === 'raiseLevel') {
+    out.uint(request.level);
+    out.uint(request.members.length);
+    for (const member of request.members) out.uint(member);
+    return;
+  }
+  out.text(request.prefix);
+  if (request.kind === 'setQuota') out.uint(request.bytes);
+  if (request.kind === 'countQuota') out.text(request.range.start);
 }
 
 function writeOperation(out: ByteWriter, operation: Operation, ifRevision?: number): void {
@@ -159,9 +184,34 @@ export function readRequest(from: ByteReader): WriteRequest {
   if (tag === operationTag.put || tag === operationTag.delete) return readConditional(from, tag);
   const lease = readLeaseRequest(from, tag);
   if (lease !== undefined) return lease;
+  const setting = readSetting(from, tag);
+  if (setting !== undefined) return setting;
   const operation = readOperation(from, tag, 1);
   if (operation.kind === 'add' || operation.kind === 'txn') return operation;
   throw corrupt(`a ${operation.kind} is no write`);
+}
+
+function readSetting(from: ByteReader, tag: number): SettingRequest | undefined {
+  switch (tag) {
+    case settingTag.setQuota: {
+      const prefix = from.text(replicatedLimits.keyBytes);
+      return { kind: 'setQuota', prefix, bytes: from.uint(), range: prefixRange(prefix) };
+    }
+    case settingTag.removeQuota:
+      return { kind: 'removeQuota', prefix: from.text(replicatedLimits.keyBytes) };
+    case settingTag.countQuota: {
+      const prefix = from.text(replicatedLimits.keyBytes);
+      return { kind: 'countQuota', prefix, range: { ...prefixRange(prefix), start: readBound(from) } };
+    }
+    case settingTag.raiseLevel: {
+      const level = from.uint();
+      const members: number[] = [];
+      for (let count = from.uint(replicatedLimits.levelMembers); count > 0; count--) members.push(from.uint());
+      return { kind: 'raiseLevel', level, members };
+    }
+    default:
+      return undefined;
+  }
 }
 
 function readConditional(from: ByteReader, tag: number): WriteRequest {

@@ -30,7 +30,7 @@ function wellFormed(text: unknown, argument: string): string {
 }
 
 /** The UTF-8 bytes of a text as a binary key. ASCII is its own binary key. */
-function textToKey(text: unknown, argument: string): BinaryKey {
+export function textToKey(text: unknown, argument: string): BinaryKey {
   if (typeof text === 'string' && !beyondAscii.test(text)) return text;
   return Buffer.from(wellFormed(text, argument), 'utf8').toString('latin1');
 }

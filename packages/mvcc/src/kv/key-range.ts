@@ -1,23 +1,8 @@
+import { prefixEnd, prefixRange } from '../command/key-range.js';
 import type { BinaryKey, KeyRange } from '../store/types.js';
 import { invalid, isPlainObject, kindOf } from './arguments.js';
 
 const rangeProperties: ReadonlySet<string> = new Set(['all', 'prefix', 'gte', 'gt', 'lt', 'lte']);
-
-/**
- * The first key after all keys that begin with `prefix`; `undefined` when there is none (a prefix of 0xff bytes only,
- * or none).
- */
-function prefixEnd(prefix: BinaryKey): BinaryKey | undefined {
-  let length = prefix.length;
-  while (length > 0 && prefix.charCodeAt(length - 1) === 0xff) length--;
-  if (length === 0) return undefined;
-  return prefix.slice(0, length - 1) + String.fromCharCode(prefix.charCodeAt(length - 1) + 1);
-}
-
-/** All keys that begin with `prefix`. */
-function prefixRange(prefix: BinaryKey): KeyRange {
-  return between(prefix, prefixEnd(prefix));
-}
 
 /**
  * Every key of a namespace. Keys are not empty, so the key that is the prefix itself lies outside: a view neither reads

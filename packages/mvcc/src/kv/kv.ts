@@ -176,7 +176,13 @@ export interface Kv<K = string, V = string> {
   /** All leases, those of keys' own too, in the order of making. */
   leases(opts?: CallOptions): Promise<readonly LeaseInfo[]>;
 
-  /** Gives up what is older than `revision`, in the whole store, also through a view. */
+  /**
+   * Gives up what is older than `revision`, in the whole store, also through a view: reads and watches of what is older
+   * are `ERR_COMPACTED` at once and everywhere, those of `revision` itself go on. Files go in the background; with
+   * `physical` it resolves when those that hold nothing newer are gone from this peer's disk (`ERR_TIMEOUT` with
+   * outcome
+   * `'applied'` when that takes longer than the call may).
+   */
   compact(revision: number, opts?: CallOptions & { physical?: boolean | undefined }): Promise<void>;
 
   /** The keys under a prefix, which they are read and written without. Nests; has nothing to close. */

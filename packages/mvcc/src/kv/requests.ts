@@ -60,10 +60,8 @@ export function deleteRequest(
 
 export function compactRequest(revision: number, given: { physical?: boolean | undefined } | undefined): WriteRequest {
   const checked = integer(revision, 'revision', 1);
-  if (flag(options(given)?.physical, 'physical')) {
-    throw invalid('physical', 'is not part of this version: what is compacted is given back in the background');
-  }
-  return { kind: 'compact', revision: checked };
+  const physical = flag(options(given)?.physical, 'physical');
+  return physical ? { kind: 'compact', revision: checked, physical } : { kind: 'compact', revision: checked };
 }
 
 function readRequest(opts: GetOptions | undefined): ReadRequest {

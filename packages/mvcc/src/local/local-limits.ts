@@ -12,7 +12,7 @@ export interface LocalLimits {
   readonly checkpointBytes?: number;
 }
 
-const ownNames = ['historyRevisions', 'historyMs', 'checkpointBytes'];
+const ownNames = ['historyRevisions', 'historyMs', 'historyBytes', 'checkpointBytes'];
 
 /**
  * Sorts `limits` of the options to the parts that keep them.
@@ -44,6 +44,7 @@ export function sortStoreLimits(given: unknown): LocalLimits {
     history: {
       revisions: chosen['historyRevisions'] ?? defaultHistoryLimits.revisions,
       ms: chosen['historyMs'] ?? defaultHistoryLimits.ms,
+      bytes: chosen['historyBytes'] ?? defaultHistoryLimits.bytes,
     },
     ...(checkpointBytes === undefined ? {} : { checkpointBytes }),
   };

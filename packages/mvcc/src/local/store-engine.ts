@@ -18,8 +18,10 @@ import type {
 import { storageError } from '../files/storage-error.js';
 import { throwIfAborted } from '../kv/call-control.js';
 import type { Logger } from '../kv/logger.js';
+import { newestFeatureLevel } from '../features.js';
 import type { MvccLimits } from '../limits.js';
 import type { MvccStateMachine } from '../machine.js';
+import { beyondQuota } from '../quota/refusing-quota.js';
 import { Proposer } from '../session/proposer.js';
 import type { HistoryLimits } from '../upkeep/history-keeper.js';
 import { Upkeep, type UpkeepHost } from '../upkeep/upkeep.js';
@@ -82,6 +84,8 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
     const upkeep = new Upkeep(this, parts.history, parts.logger);
     this.#timers = upkeep.duties.map(({ everyMs, run }) => clock.setInterval(() => this.#guard(run), everyMs));
     replica.attach(failed);
+    // Nobody else has to know it.
+    if (this.machine.featureLevel < newestFeatureLevel) upkeep.raiseLevel(newestFeatureLevel, []);
   }
 
   /**
@@ -122,7 +126,21 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
       const message = 'the disk or the store does not keep up';
       throw new CoterieError('ERR_OVERLOADED', { message, outcome: 'not-applied' });
     }
-    return this.proposer.write(request, control);
+    const exceeded = this.proposer.open > 0 ? undefined : this.machine.quotaRefusing(request);
+    if (exceeded !== undefined) throw beyondQuota(exceeded);
+    const result = this.proposer.write(request, control);
+    return request.kind === 'compact' && request.physical === true ? this.#deleted(request, await result) : result;
+  }
+
+  async #deleted({ revision }: { readonly revision: number }, result: WriteResult): Promise<WriteResult> {
+    let done = false;
+    const deleting = this.machine.deleteCompacted(revision).then(() => {
+      done = true;
+    });
+    await this.#within(deleting, this.#parts.requestTimeoutMs);
+    if (done) return result;
+    const message = 'what was compacted was not gone from the disk in time';
+    throw new CoterieError('ERR_TIMEOUT', { message, outcome: 'applied' });
   }
 
   async get(

@@ -1,6 +1,7 @@
 import { CoterieError, invariant } from '@coterie/errors';
 import { changedStore } from '../command/kept-form.js';
-import type { WriteRequest, WriteResult } from '../command/operation.js';
+import type { KeyRequest, WriteRequest, WriteResult } from '../command/operation.js';
+import { isSetting } from '../command/request-codec.js';
 import type { Store } from '../store/store.js';
 import type { BinaryKey, KeyedRecord, KeyRange, KeyRecord, StoreView } from '../store/types.js';
 import type { LeaseView, TxnState } from '../txn/execution.js';
@@ -25,6 +26,8 @@ export async function recall(
   request: WriteRequest,
   kept: WriteResult,
 ): Promise<WriteResult> {
+  // A setting returns no entries: what is kept of it is all there is.
+  if (isSetting(request)) return kept;
   const revision = kept.revision - (changedStore(kept) ? 1 : 0);
   let view: StoreView;
   try {
@@ -64,7 +67,7 @@ async function leasesOf(
 /** What the request reads, out of a view into memory. */
 async function load(
   view: StoreView,
-  request: WriteRequest,
+  request: KeyRequest,
   compactRevision: number,
   leases: LeaseView,
 ): Promise<TxnState> {

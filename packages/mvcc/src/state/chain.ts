@@ -41,4 +41,9 @@ export class Chain {
     this.mix(value | 0);
     this.mix(Math.floor(value / lowRange));
   }
+
+  mixText(text: string): void {
+    this.mix(~text.length);
+    for (let at = 0; at < text.length; at++) this.mix(text.charCodeAt(at));
+  }
 }

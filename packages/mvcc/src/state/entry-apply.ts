@@ -1,6 +1,8 @@
 import { keptForm } from '../command/kept-form.js';
 import type { LeaseHandle, WriteRequest } from '../command/operation.js';
+import { isSetting } from '../command/request-codec.js';
 import type { CommandOutcome } from '../command/refusal.js';
+import { featureLevels, levelOf } from '../features.js';
 import { replicatedLimits } from '../limits.js';
 import type { SessionListener } from '../session/replica.js';
 import type { RevisionEvents } from '../store/types.js';
@@ -8,11 +10,14 @@ import type { LeaseChange } from '../txn/execution.js';
 import { execute } from '../txn/executor.js';
 import { endOfLease } from '../txn/lease-commands.js';
 import { readsRanges } from '../txn/wants.js';
+import { applySetting } from './apply-setting.js';
 import type { EntryCommand } from './entry-commands.js';
 import type { EntryEffects, ReplicatedState } from './replicated-state.js';
 
 /** Mixed into the chain before what a command did, so that equal numbers of different meaning do not look alike. */
-const mark = { opened: 1, applied: 2, ended: 3, unreadable: 4, granted: 5, renewed: 6, leaseEnded: 7 } as const;
+const mark = {
+  ...{ opened: 1, applied: 2, ended: 3, unreadable: 4, granted: 5, renewed: 6, leaseEnded: 7, setting: 8 },
+} as const;
 
 type Sequenced = Extract<EntryCommand, { readonly sequence: number }>;
 
@@ -38,7 +43,7 @@ export class EntryApply implements EntryEffects {
       case 'write':
       case 'skip':
       case 'unreadable':
-        this.#sequenced(command);
+        this.#sequenced(this.#asReadable(command));
         return;
       case 'openSession':
         this.#open(command.nonce);
@@ -56,6 +61,13 @@ export class EntryApply implements EntryEffects {
         this.#state.chain.mix(mark.unreadable);
         return;
     }
+  }
+
+  /** What a later level will mean is, on a build that knows it already, what it is on one that does not: unreadable. */
+  #asReadable(command: Sequenced): Sequenced {
+    if (command.kind !== 'write' || levelOf(command.request) <= this.#state.featureLevel) return command;
+    const { session, sequence, ackedBelow } = command;
+    return { kind: 'unreadable', session, sequence, ackedBelow };
   }
 
   #sequenced(command: Sequenced): void {
@@ -117,19 +129,32 @@ export class EntryApply implements EntryEffects {
   }
 
   #execute(request: WriteRequest): CommandOutcome {
-    const { outcome, change, compact, leases } = execute(request, this.#state);
+    const state = this.#state;
+    if (isSetting(request)) {
+      state.chain.mix(mark.setting);
+      return applySetting(request, state);
+    }
+    const { outcome, change, compact, leases } = execute(request, state);
+    const growth = change === undefined ? undefined : state.quotas.measure(change);
+    // Whoever asked may have known less than apply does, so apply has the last word, and nothing of it is applied.
+    const exceeded = growth !== undefined && this.#quotasCount ? state.quotas.exceeded(growth) : undefined;
+    if (exceeded !== undefined) return { kind: 'refused', code: 'ERR_NO_SPACE', limit: exceeded.bytes };
     for (const lease of leases ?? []) this.#begin(lease);
-    if (change !== undefined) this.#commit(change);
+    if (change !== undefined) this.#commit(change, growth);
     for (const lease of leases ?? []) if (lease.kind === 'end') this.#end(lease.id);
     if (compact !== undefined) {
-      this.#state.compact(compact);
+      state.compact(compact);
       this.compactRevision = compact;
     }
     return outcome;
   }
 
-  #commit(change: RevisionEvents): void {
-    this.#state.commit(change);
+  get #quotasCount(): boolean {
+    return this.#state.featureLevel >= featureLevels.quotas;
+  }
+
+  #commit(change: RevisionEvents, growth = this.#state.quotas.measure(change)): void {
+    this.#state.commit(change, growth);
     this.changes.push(change);
     for (const { after, reason } of change.events) {
       if (after !== undefined) continue;

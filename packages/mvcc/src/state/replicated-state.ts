@@ -1,7 +1,8 @@
-import { invariant } from '@coterie/errors';
+import { CoterieError, invariant } from '@coterie/errors';
 import type { CommittedEntry } from '@coterie/raft';
 import { LeaseTable } from '../lease/lease-table.js';
 import type { SessionListener } from '../session/replica.js';
+import { type Growth, Quotas } from '../quota/quotas.js';
 import { SessionTable } from '../session/session-table.js';
 import type { Store } from '../store/store.js';
 import { ContentSum } from '../store/content-sum.js';
@@ -35,6 +36,7 @@ export class ReplicatedState implements TxnState {
   readonly #hashEvery: number;
   #sessions = new SessionTable();
   #leases = new LeaseTable();
+  #quotas = new Quotas();
   #chain = new Chain(0);
   #content = new ContentSum();
   #appliedIndex = 0;
@@ -42,11 +44,18 @@ export class ReplicatedState implements TxnState {
   #revision = firstRevision;
   #compactRevision = 0;
   #logTimeMs = 0;
+  #featureLevel = 0;
   #cluster: Uint8Array = new Uint8Array(0);
 
-  /** @param hashEvery at multiples of which index a hash is kept for comparison */
-  constructor(store: Store, hashEvery = defaultHashEvery) {
+  readonly #supportedLevel: number;
+
+  /**
+   * @param supportedLevel the highest feature level that this member knows
+   * @param hashEvery at multiples of which index a hash is kept for comparison
+   */
+  constructor(store: Store, supportedLevel: number, hashEvery = defaultHashEvery) {
     this.#store = store;
+    this.#supportedLevel = supportedLevel;
     this.#hashEvery = hashEvery;
     this.recover();
   }
@@ -84,6 +93,14 @@ export class ReplicatedState implements TxnState {
     return this.#leases;
   }
 
+  get quotas(): Quotas {
+    return this.#quotas;
+  }
+
+  get featureLevel(): number {
+    return this.#featureLevel;
+  }
+
   get chain(): Chain {
     return this.#chain;
   }
@@ -106,9 +123,12 @@ export class ReplicatedState implements TxnState {
     };
   }
 
-  /** Takes over the state that the store stands on. @throws CoterieError ERR_CORRUPT */
+  /** Takes over the state that the store stands on. @throws CoterieError ERR_CORRUPT, ERR_FEATURE_LEVEL */
   recover(): void {
     const state = this.#store.recovered();
+    this.#checkLevel(state.featureLevel);
+    this.#featureLevel = state.featureLevel;
+    this.#quotas = Quotas.decode(state.quotas);
     this.#sessions = SessionTable.decode(state.sessions);
     this.#leases = LeaseTable.decode(state.leases);
     this.#chain = new Chain(state.chain);
@@ -132,6 +152,8 @@ export class ReplicatedState implements TxnState {
       chain: this.#chain.value,
       contentSum: this.#content.sum,
       keys: this.#content.keys,
+      featureLevel: this.#featureLevel,
+      quotas: this.#quotas.encode(),
       cluster: this.#cluster,
       sessions: this.#sessions.encode(),
       leases: this.#leases.encode(),
@@ -170,8 +192,8 @@ export class ReplicatedState implements TxnState {
     return records;
   }
 
-  /** Takes the changes of the next revision. */
-  commit(change: RevisionEvents): void {
+  /** Takes the changes of the next revision, measured before. */
+  commit(change: RevisionEvents, growth: Growth): void {
     invariant(change.revision === this.#revision + 1, 'revisions have no gap', {
       revision: this.#revision,
       change: change.revision,
@@ -179,12 +201,13 @@ export class ReplicatedState implements TxnState {
     this.#store.commit(change);
     this.#leases.committed(change);
     this.#revision = change.revision;
+    this.#quotas.add(growth);
     for (const event of change.events) {
       const { key, after } = event;
       this.#content.change(event);
       // The checksum of a record covers its key; a delete has none, so its key is mixed itself.
       if (after !== undefined) this.#chain.mix(after.crc32c);
-      else this.#mixText(key);
+      else this.#chain.mixText(key);
     }
   }
 
@@ -192,6 +215,22 @@ export class ReplicatedState implements TxnState {
     this.#store.compact(revision);
     this.#compactRevision = revision;
     this.#chain.mixNumber(revision);
+  }
+
+  /** @throws CoterieError ERR_FEATURE_LEVEL: this member knows less, and must not guess what comes */
+  raiseLevel(level: number): void {
+    this.#checkLevel(level);
+    this.#featureLevel = level;
+    this.#chain.mixNumber(level);
+  }
+
+  #checkLevel(level: number): void {
+    if (level <= this.#supportedLevel) return;
+    throw new CoterieError('ERR_FEATURE_LEVEL', {
+      message: `the cluster is at feature level ${level}, this build knows ${this.#supportedLevel}: install a newer one`,
+      level,
+      supported: this.#supportedLevel,
+    });
   }
 
   #begin(index: number, term: number): void {
@@ -206,11 +245,7 @@ export class ReplicatedState implements TxnState {
   #end(): void {
     this.#chain.mixNumber(this.#appliedIndex);
     this.#chain.mixNumber(this.#revision);
+    this.#chain.mixNumber(this.#quotas.liveBytes);
     if (this.#appliedIndex % this.#hashEvery === 0) this.#hashes.add(this.hash());
-  }
-
-  #mixText(text: string): void {
-    this.#chain.mix(~text.length);
-    for (let at = 0; at < text.length; at++) this.#chain.mix(text.charCodeAt(at));
   }
 }

@@ -1,4 +1,5 @@
 import { CoterieError } from '@coterie/errors';
+import { firstFeatureLevel } from '../features.js';
 import { crc32c } from '../files/crc32c.js';
 import { emptyManifest, type HistoryManifest, type HistorySegment } from './history/manifest.js';
 import type { StoreState } from './types.js';
@@ -22,6 +23,8 @@ export const initialState: StoreState = {
   chain: 0,
   contentSum: 0,
   keys: 0,
+  featureLevel: firstFeatureLevel,
+  quotas: new Uint8Array(0),
   cluster: new Uint8Array(0),
   sessions: new Uint8Array(0),
   leases: new Uint8Array(0),
@@ -30,18 +33,20 @@ export const initialState: StoreState = {
 export const initialCheckpoint: CheckpointRecord = { state: initialState, history: emptyManifest };
 
 const formatVersion = 2;
-/** Behind the version, the numbers of the state and the next ordinal: the lengths of the parts and of the segments. */
-const lengthsAt = 4 + 9 * 8;
-const headBytes = lengthsAt + 4 * 4;
+/** Numbers of the state, and the next ordinal. */
+const numbersCount = 10;
+/** Behind the version and the numbers: the lengths of the parts and of the segments. */
+const lengthsAt = 4 + numbersCount * 8;
+const headBytes = lengthsAt + 5 * 4;
 const segmentInfoBytes = 4 * 8;
 const checksumBytes = 4;
 
 /**
- * Little-endian: version uint32; the state's numbers and the next ordinal as float64; four lengths; bytes; segments;
+ * Little-endian: version uint32; the state's numbers and the next ordinal as float64; five lengths; bytes; segments;
  * CRC32C of it all.
  */
 export function encodeCheckpoint({ state, history }: CheckpointRecord): Uint8Array {
-  const parts = [state.cluster, state.sessions, state.leases];
+  const parts = [state.cluster, state.sessions, state.leases, state.quotas];
   const partBytes = parts.reduce((sum, part) => sum + part.length, 0);
   const size = headBytes + partBytes + history.segments.length * segmentInfoBytes + checksumBytes;
   const bytes = new Uint8Array(size);
@@ -56,6 +61,7 @@ export function encodeCheckpoint({ state, history }: CheckpointRecord): Uint8Arr
     state.chain,
     state.contentSum,
     state.keys,
+    state.featureLevel,
     history.nextOrdinal,
   ];
   numbers.forEach((number, position) => {
@@ -67,7 +73,7 @@ export function encodeCheckpoint({ state, history }: CheckpointRecord): Uint8Arr
     bytes.set(part, at);
     at += part.length;
   });
-  view.setUint32(lengthsAt + 12, history.segments.length, true);
+  view.setUint32(lengthsAt + parts.length * 4, history.segments.length, true);
   for (const { ordinal, firstRevision, lastRevision, bytes: length } of history.segments) {
     [ordinal, firstRevision, lastRevision, length].forEach((number, position) => {
       view.setFloat64(at + position * 8, number, true);
@@ -88,11 +94,13 @@ export function decodeCheckpoint(given: Uint8Array): CheckpointRecord {
     throw damaged('its checksum does not match');
   const version = view.getUint32(0, true);
   if (version !== formatVersion) throw damaged(`it has format ${version}, this build reads ${formatVersion}`);
-  const clusterEnd = headBytes + view.getUint32(lengthsAt, true);
-  const sessionsEnd = clusterEnd + view.getUint32(lengthsAt + 4, true);
-  const leasesEnd = sessionsEnd + view.getUint32(lengthsAt + 8, true);
-  const count = view.getUint32(lengthsAt + 12, true);
-  if (leasesEnd + count * segmentInfoBytes !== end) throw damaged('its lengths disagree');
+  const length = (position: number): number => view.getUint32(lengthsAt + position * 4, true);
+  const clusterEnd = headBytes + length(0);
+  const sessionsEnd = clusterEnd + length(1);
+  const leasesEnd = sessionsEnd + length(2);
+  const quotasEnd = leasesEnd + length(3);
+  const count = length(4);
+  if (quotasEnd + count * segmentInfoBytes !== end) throw damaged('its lengths disagree');
   const number = (position: number): number => view.getFloat64(4 + position * 8, true);
   const state: StoreState = {
     appliedIndex: number(0),
@@ -103,12 +111,14 @@ export function decodeCheckpoint(given: Uint8Array): CheckpointRecord {
     chain: number(5),
     contentSum: number(6),
     keys: number(7),
+    featureLevel: number(8),
+    quotas: bytes.subarray(leasesEnd, quotasEnd),
     cluster: bytes.subarray(headBytes, clusterEnd),
     sessions: bytes.subarray(clusterEnd, sessionsEnd),
     leases: bytes.subarray(sessionsEnd, leasesEnd),
   };
   const segments: HistorySegment[] = [];
-  for (let at = leasesEnd; at < end; at += segmentInfoBytes) {
+  for (let at = quotasEnd; at < end; at += segmentInfoBytes) {
     segments.push({
       ordinal: view.getFloat64(at, true),
       firstRevision: view.getFloat64(at + 8, true),
@@ -116,7 +126,7 @@ export function decodeCheckpoint(given: Uint8Array): CheckpointRecord {
       bytes: view.getFloat64(at + 24, true),
     });
   }
-  return { state, history: { nextOrdinal: number(8), segments } };
+  return { state, history: { nextOrdinal: number(9), segments } };
 }
 
 function damaged(why: string): Error {

@@ -97,7 +97,15 @@ export class LevelStore implements Store {
   }
 
   compact(revision: number): void {
-    this.#body.compactRevision = Math.max(this.#body.compactRevision, revision);
+    this.#body.compact(revision);
+  }
+
+  historyFrom(maxBytes: number): number {
+    return Math.min(this.#body.history.compactionFor(maxBytes), this.#body.revision);
+  }
+
+  deleteCompacted(revision: number): Promise<void> {
+    return this.#body.deleteCompacted(revision);
   }
 
   logDurable(index: number): void {

@@ -36,6 +36,12 @@ export interface BodyHost {
   failed(error: Error): void;
 }
 
+/** Somebody who waits for the files below a revision to be gone. */
+interface Deletion {
+  readonly revision: number;
+  readonly done: (error: Error | undefined, result: undefined) => void;
+}
+
 /**
  * Everything that belongs to one stored state: disk, history, memory, caches. Installing a snapshot makes a new one, so
  * that nothing of the old state can be left in any of them.
@@ -49,7 +55,10 @@ export class StoreBody {
   readonly durable = new DurableLog();
   readonly views: Views;
   readonly reads: PointReads;
-  compactRevision: number;
+  #compactRevision: number;
+  /** Bytes of files that the next checkpoint lets go of. */
+  #compactedBytes = 0;
+  #deletions: Deletion[] = [];
   #checkpoint: CheckpointRecord;
   readonly #store: OrderedStore;
   readonly #host: BodyHost;
@@ -71,7 +80,7 @@ export class StoreBody {
     this.#limits = limits;
     this.#defer = defer;
     this.#checkpoint = checkpoint;
-    this.compactRevision = checkpoint.state.compactRevision;
+    this.#compactRevision = checkpoint.state.compactRevision;
     this.layers = new Layers(this.#newImage(), new RecordCache(limits.cacheBytes));
     this.prefetch = new Prefetch(this.layers, limits, (error) => {
       this.#fail(error);
@@ -93,6 +102,29 @@ export class StoreBody {
 
   get revision(): number {
     return this.recent.lastRevision;
+  }
+
+  get compactRevision(): number {
+    return this.#compactRevision;
+  }
+
+  /** Logical, and at once: files go with the next checkpoint. */
+  compact(revision: number): void {
+    if (revision <= this.#compactRevision) return;
+    this.#compactRevision = revision;
+    this.#compactedBytes = this.history.compactedBytes(revision);
+  }
+
+  /** @see Store.deleteCompacted */
+  deleteCompacted(revision: number): Promise<void> {
+    return completion<undefined>((done) => {
+      if (this.#closed || this.#broken) {
+        done(new CoterieError('ERR_CLOSED', { message: 'the store is closed' }), undefined);
+        return;
+      }
+      this.#deletions.push({ revision, done });
+      this.#delete();
+    }).then(() => undefined);
   }
 
   get overloaded(): boolean {
@@ -125,6 +157,8 @@ export class StoreBody {
     const { active } = this.layers.overlay;
     const due =
       active.bytes >= this.#limits.checkpointBytes ||
+      // Files that nobody needs are bounded too, where little is written.
+      this.#compactedBytes >= this.#limits.checkpointBytes ||
       active.operations + this.#entries >= this.#limits.checkpointOperations;
     if (due) this.checkpointSoon();
   }
@@ -173,6 +207,7 @@ export class StoreBody {
     if (this.#closed) return;
     this.#closed = true;
     this.durable.abandon();
+    this.#endDeletions(new CoterieError('ERR_CLOSED', { message: 'the store is closed' }));
     this.views.endAll(new CoterieError('ERR_CLOSED', { message: 'the store is closed' }));
     await this.#running;
     await this.#closeFiles();
@@ -183,6 +218,8 @@ export class StoreBody {
     if (this.#closed) return;
     this.#closed = true;
     this.durable.abandon();
+    // A snapshot takes the place of this state, and its files go with it.
+    this.#endDeletions(undefined);
     await this.#running;
     this.layers.image.release();
     await new Promise<void>((resolve) => {
@@ -254,7 +291,28 @@ export class StoreBody {
       })
       .finally(() => {
         this.#running = undefined;
+        this.#delete();
       });
+  }
+
+  /** Settles what waits for files to go, as far as the last checkpoint lets go of them; begins one for the others. */
+  #delete(): void {
+    if (this.#closed || this.#broken) return;
+    const { compactRevision } = this.#checkpoint.state;
+    const waiting = this.#deletions.filter(({ revision }) => revision > compactRevision);
+    const ready = this.#deletions.filter(({ revision }) => revision <= compactRevision);
+    this.#deletions = waiting;
+    for (const { done } of ready) {
+      this.history.swept(() => {
+        done(undefined, undefined);
+      });
+    }
+    const possible = waiting.some(({ revision }) => revision <= this.#compactRevision);
+    if (possible && this.#running === undefined) this.#begin();
+  }
+
+  #endDeletions(error: Error | undefined): void {
+    for (const { done } of this.#deletions.splice(0)) done(error, undefined);
   }
 
   async #write(state: StoreState, previous: number, frozen: ReturnType<Layers['freeze']>): Promise<void> {
@@ -280,6 +338,7 @@ export class StoreBody {
     this.layers.thaw(this.#newImage());
     this.recent.trim(state.revision, this.#limits.recentBytes);
     this.history.publish(written.history);
+    this.#compactedBytes = this.history.compactedBytes(this.#compactRevision);
     this.views.retired(frozen);
     this.#host.checkpointed(state);
   }
@@ -308,6 +367,7 @@ export class StoreBody {
   #fail(error: Error): void {
     if (this.#closed || this.#broken) return;
     this.#broken = true;
+    this.#endDeletions(error);
     this.#host.failed(storageError('the store failed', error));
   }
 }

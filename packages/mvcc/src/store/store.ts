@@ -59,6 +59,18 @@ export interface Store {
   checkpointNow(): Promise<void>;
   /** Moves the compact revision; history below it may be dropped after the next checkpoint. */
   compact(revision: number): void;
+  /**
+   * Where to compact to so that the files of history take at most so many bytes; 0 when they do. Files of this member:
+   * another one's may be cut elsewhere.
+   */
+  historyFrom(maxBytes: number): number;
+  /**
+   * Resolves when the files that hold nothing but changes below a compacted revision are gone from this disk. Begins a
+   * checkpoint if none has been taken since the compaction; waits for reads and exports that hold files.
+   *
+   * @throws CoterieError ERR_CLOSED, ERR_STORAGE
+   */
+  deleteCompacted(revision: number): Promise<void>;
   /** The own log is durable up to this index. */
   logDurable(index: number): void;
   /**

@@ -59,6 +59,10 @@ export interface StoreState {
   /** The order-independent sum over all live records, and their number. See `ContentSum`. */
   readonly contentSum: number;
   readonly keys: number;
+  /** The level of features in force. */
+  readonly featureLevel: number;
+  /** Opaque to the store: live bytes and quotas, encoded. */
+  readonly quotas: Uint8Array;
   /** Opaque to the store: the encoded configuration and members, the encoded sessions, the encoded leases. */
   readonly cluster: Uint8Array;
   readonly sessions: Uint8Array;

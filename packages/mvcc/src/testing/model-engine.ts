@@ -1,6 +1,7 @@
 import { CoterieError } from '@coterie/errors';
 import type { RawEntry, RawRange, WriteRequest, WriteResult } from '../command/operation.js';
 import { refusalError, type Refusal } from '../command/refusal.js';
+import { isSetting } from '../command/request-codec.js';
 import type {
   CallControl,
   EngineStream,
@@ -76,6 +77,10 @@ export class ModelEngine implements KvEngine {
   async write(request: WriteRequest, control: CallControl): Promise<WriteResult> {
     if (this.#closed) throw closed('not-applied');
     if (control.signal?.aborted === true) throw aborted(control.signal, 'not-applied');
+    if (isSetting(request)) {
+      const message = `request.kind is ${request.kind}: a model has no cluster to set`;
+      throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument: 'request', outcome: 'not-applied' });
+    }
     this.#expire();
     const outcome = this.state.execute(request);
     if (outcome.kind === 'refused') throw refusalError(outcome);

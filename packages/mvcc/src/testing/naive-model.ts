@@ -1,6 +1,7 @@
 import type {
   AddOperation,
   Comparison,
+  KeyRequest,
   Operation,
   OperationResult,
   PutOperation,
@@ -8,7 +9,6 @@ import type {
   RawEntry,
   RawRange,
   TxnOperation,
-  WriteRequest,
 } from '../command/operation.js';
 import type { CommandOutcome, Refusal } from '../command/refusal.js';
 import type { RawBatch, RawEvent, WatchRequest } from '../engine/engine.js';
@@ -51,7 +51,7 @@ export class NaiveModel {
   leases = new NaiveLeases();
 
   /** One command: all of it, or a refusal and nothing. */
-  execute(request: WriteRequest): CommandOutcome {
+  execute(request: KeyRequest): CommandOutcome {
     const work = new Work(this.live, this.revision, this.leases.copy());
     try {
       const outcome = request.kind === 'compact' ? this.#compact(request.revision) : work.command(request);
@@ -212,7 +212,7 @@ class Work {
     return this.events.length === 0 ? this.#revision : this.#revision + 1;
   }
 
-  command(request: Exclude<WriteRequest, { kind: 'compact' }>): CommandOutcome {
+  command(request: Exclude<KeyRequest, { kind: 'compact' }>): CommandOutcome {
     switch (request.kind) {
       case 'put':
       case 'delete': {

@@ -1,4 +1,4 @@
-import type { AddOperation, DeleteOperation, PutOperation, TxnOperation, WriteRequest } from '../command/operation.js';
+import type { AddOperation, DeleteOperation, KeyRequest, PutOperation, TxnOperation } from '../command/operation.js';
 import { onlyKey } from '../command/key-range.js';
 import type { BinaryKey, KeyEvent, KeyRecord } from '../store/types.js';
 import { addWithinBounds, counterBytes, counterValue } from './counter.js';
@@ -13,7 +13,7 @@ import { decide, TxnRun } from './txn-run.js';
  *
  * A write takes one revision, or none when it changes nothing. A refusal applies nothing.
  */
-export function execute(request: WriteRequest, state: TxnState): Execution {
+export function execute(request: KeyRequest, state: TxnState): Execution {
   try {
     switch (request.kind) {
       case 'put':

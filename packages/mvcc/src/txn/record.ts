@@ -31,7 +31,10 @@ export function rawEntry(key: BinaryKey, record: KeyRecord): RawEntry {
   return { key, value, createRevision, modRevision, version, lease };
 }
 
+/** What the numbers of a version count for in limits of bytes. */
+export const recordOverheadBytes = 64;
+
 /** What an entry counts for in limits of bytes: its key, its value and its numbers. */
 export function entryBytes(key: BinaryKey, record: { readonly value: Uint8Array }): number {
-  return key.length + record.value.length + 64;
+  return key.length + record.value.length + recordOverheadBytes;
 }

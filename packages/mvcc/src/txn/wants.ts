@@ -34,7 +34,12 @@ export class EntryWants {
 
   add(request: WriteRequest): void {
     if (request.kind === 'txn') this.#txn(request);
+    else if (request.kind === 'setQuota' || request.kind === 'countQuota') this.#count(request);
     else if (isOperation(request)) this.#operation(request);
+  }
+
+  #count({ prefix, range }: { readonly prefix: BinaryKey; readonly range: KeyRange }): void {
+    if (prefix !== '') this.#read(range, replicatedLimits.quotaCountEntries + 1);
   }
 
   /** The keys of leases that end, as far as they are known: a command before may still add to them. */

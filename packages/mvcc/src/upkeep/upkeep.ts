@@ -20,13 +20,16 @@ export interface UpkeepHost {
 }
 
 /**
- * What whoever stamps the log does for the state: it ends sessions without contact and leases whose time is over, and
- * lets old history go. All of it is only proposed; apply decides from the replicated state.
+ * What whoever stamps the log does for the state: it ends sessions without contact and leases whose time is over,
+ * counts for new quotas and lets old history go. All of it is only proposed; apply decides from the replicated state.
  */
 export class Upkeep {
   readonly #host: UpkeepHost;
   readonly #history: HistoryKeeper;
   readonly #logger: Logger;
+  readonly #historyBytes: number;
+  #counting = false;
+  #raising = false;
   /** What whoever runs it is to call, and how often. */
   readonly duties: readonly { readonly everyMs: number; readonly run: () => void }[] = [
     { everyMs: performMs, run: () => this.perform() },
@@ -36,6 +39,7 @@ export class Upkeep {
   constructor(host: UpkeepHost, history: HistoryLimits, logger: Logger) {
     this.#host = host;
     this.#history = new HistoryKeeper(history);
+    this.#historyBytes = history.bytes;
     this.#logger = logger;
   }
 
@@ -58,11 +62,44 @@ export class Upkeep {
     }
     const expired = machine.expiredSessions(logTimeMs);
     if (expired.length > 0) this.#host.submit(expired.map((session) => encodeEndSession(session)));
-    const compactTo = this.#history.sample(logTimeMs, machine.revision, machine.compactRevision);
+    void this.#count();
+    const must = machine.historyFrom(this.#historyBytes);
+    const compactTo = this.#history.sample(logTimeMs, machine.revision, machine.compactRevision, must);
     if (compactTo === undefined) return;
     // Somebody may have compacted further meanwhile; the next sample sees it.
     proposer.write({ kind: 'compact', revision: compactTo }, {}).catch((error: unknown) => {
       this.#logger.debug({ error: String(error) }, 'automatic compaction');
     });
+  }
+
+  /** Proposes a level that every member knows; apply looks whether they still are all of them. */
+  raiseLevel(level: number, members: readonly number[]): void {
+    if (this.#raising) return;
+    this.#raising = true;
+    this.#host.proposer
+      .write({ kind: 'raiseLevel', level, members }, {})
+      .catch((error: unknown) => {
+        this.#logger.debug({ error: String(error) }, 'raising the feature level');
+      })
+      .finally(() => {
+        this.#raising = false;
+      });
+  }
+
+  /** One step after the other, until nothing is left to be counted or somebody else stamps. */
+  async #count(): Promise<void> {
+    if (this.#counting) return;
+    this.#counting = true;
+    const { machine, proposer } = this.#host;
+    try {
+      for (let due = machine.quotaCounts(); due.length > 0; due = machine.quotaCounts()) {
+        if (this.#host.logTimeMs() === undefined) return;
+        await proposer.write(due[0]!, {});
+      }
+    } catch (error) {
+      this.#logger.debug({ error: String(error) }, 'counting for a quota');
+    } finally {
+      this.#counting = false;
+    }
   }
 }

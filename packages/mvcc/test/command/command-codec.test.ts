@@ -12,7 +12,7 @@ import {
   encodeWrite,
   readdress,
 } from '../../src/command/encode.js';
-import { aLeaseRequest, aRequest as aPlainRequest } from './request-arbitrary.js';
+import { aLeaseRequest, aRequest as aPlainRequest, aSetting } from './request-arbitrary.js';
 
 const aRequest = fc.oneof(aPlainRequest, aLeaseRequest);
 const aLease = fc.record({ id: fc.maxSafeNat(), generation: fc.maxSafeNat() });
@@ -24,7 +24,7 @@ const aNonce = fc
   .map((bytes) => String.fromCharCode(...bytes));
 
 const aCommand = fc.oneof(
-  fc.tuple(aNumber, aSequence, aNumber, aRequest).map((of) => encodeWrite(...of)),
+  fc.tuple(aNumber, aSequence, aNumber, fc.oneof(aRequest, aSetting)).map((of) => encodeWrite(...of)),
   fc.tuple(aNumber, aSequence, aNumber).map((of) => encodeSkip(...of)),
   fc.tuple(aNumber, aNumber).map((of) => encodeTouch(...of)),
   aNumber.map(encodeEndSession),
@@ -46,10 +46,16 @@ function decodes(bytes: Uint8Array): boolean {
 describe('commands as bytes', () => {
   test('a write comes back as it was', () => {
     fc.assert(
-      fc.property(aNumber, aSequence, aNumber, aRequest, (session, sequence, ackedBelow, request) => {
-        const decoded = decodeCommand(encodeWrite(session, sequence, ackedBelow, request));
-        expect(decoded).toEqual({ kind: 'write', session, sequence, ackedBelow, request });
-      }),
+      fc.property(
+        aNumber,
+        aSequence,
+        aNumber,
+        fc.oneof(aRequest, aSetting),
+        (session, sequence, ackedBelow, request) => {
+          const decoded = decodeCommand(encodeWrite(session, sequence, ackedBelow, request));
+          expect(decoded).toEqual({ kind: 'write', session, sequence, ackedBelow, request });
+        },
+      ),
       { numRuns: 500 },
     );
   });

@@ -49,6 +49,7 @@ const refusals: Refusal[] = [
   { kind: 'refused', code: 'ERR_LEASE_NOT_FOUND' },
   { kind: 'refused', code: 'ERR_LEASE_EXISTS' },
   { kind: 'refused', code: 'ERR_OVERLOADED' },
+  { kind: 'refused', code: 'ERR_NO_SPACE', limit: 9 },
 ];
 
 const anOutcome: fc.Arbitrary<CommandOutcome> = fc.oneof(
@@ -66,7 +67,10 @@ const anOutcome: fc.Arbitrary<CommandOutcome> = fc.oneof(
     deleted: aNumber,
   }),
   fc.record({ kind: fc.constant('add' as const), ok: fc.boolean(), revision: aNumber, value: fc.maxSafeInteger() }),
-  fc.record({ kind: fc.constant('compact' as const), revision: aNumber }),
+  fc.record({
+    kind: fc.constantFrom('compact', 'setQuota', 'removeQuota', 'countQuota', 'raiseLevel'),
+    revision: aNumber,
+  }),
   fc.record({
     kind: fc.constant('txn' as const),
     revision: aNumber,

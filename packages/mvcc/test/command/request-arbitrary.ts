@@ -1,12 +1,13 @@
 import fc from 'fast-check';
-import { keyAlone } from '../../src/command/key-range.js';
+import { keyAlone, prefixRange } from '../../src/command/key-range.js';
 import type {
   AddOperation,
   CompareSign,
   Comparison,
+  KeyRequest,
   Operation,
+  SettingRequest,
   TxnOperation,
-  WriteRequest,
 } from '../../src/command/operation.js';
 import type { KeyRange } from '../../src/store/types.js';
 
@@ -84,7 +85,7 @@ export const anOperation = operation;
 export const aTxn = txn;
 
 /** Requests of all kinds; not all of them pass `checkRequest`. */
-export const aRequest: fc.Arbitrary<WriteRequest> = fc.oneof(
+export const aRequest: fc.Arbitrary<KeyRequest> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({ kind: fc.constant('put' as const), key: aKey, value: aValue, prev: fc.boolean() }),
@@ -125,7 +126,7 @@ const aLeasedPut = fc
   .map(([put, lease]) => ({ ...put, ...lease }));
 
 /** Requests on leases, and puts that are tied to some. */
-export const aLeaseRequest: fc.Arbitrary<WriteRequest> = fc.oneof(
+export const aLeaseRequest: fc.Arbitrary<KeyRequest> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({ kind: fc.constant('grantLease' as const), id: fc.integer({ min: 0, max: 4 }), ttlMs: aTtl }),
@@ -161,4 +162,22 @@ export const aLeaseRequest: fc.Arbitrary<WriteRequest> = fc.oneof(
       failure: fc.constant([]),
     }),
   },
+);
+
+const aPrefix = fc.constantFrom('', 'a', 'a/', 'b', '\xff');
+
+/** Settings of the cluster, some of which mean nothing. */
+export const aSetting: fc.Arbitrary<SettingRequest> = fc.oneof(
+  fc
+    .tuple(aPrefix, fc.integer({ min: 0, max: 2_000 }))
+    .map(([prefix, bytes]) => ({ kind: 'setQuota' as const, prefix, bytes, range: prefixRange(prefix) })),
+  aPrefix.map((prefix) => ({ kind: 'removeQuota' as const, prefix })),
+  fc
+    .tuple(aPrefix, aKey)
+    .map(([prefix, start]) => ({ kind: 'countQuota' as const, prefix, range: { ...prefixRange(prefix), start } })),
+  fc.record({
+    kind: fc.constant('raiseLevel' as const),
+    level: fc.integer({ min: 0, max: 2 }),
+    members: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 5 }),
+  }),
 );

@@ -16,7 +16,7 @@ import { SessionTable } from '../../src/session/session-table.js';
 import { decodeCluster, encodeCluster } from '../../src/state/cluster-codec.js';
 import { decodeCheckpoint, encodeCheckpoint, initialState } from '../../src/store/checkpoint-record.js';
 import { decodeRecord, encodeRecord } from '../../src/store/record-codec.js';
-import { aLeaseRequest, aRequest } from '../command/request-arbitrary.js';
+import { aLeaseRequest, aRequest, aSetting } from '../command/request-arbitrary.js';
 import { makeRecord, seeded } from '../store/fixture.js';
 import { same, type Target } from './target.js';
 
@@ -58,6 +58,7 @@ const commands: Target = {
       { id: 7, generation: 2 ** 32 + 1 },
       { id: 2 ** 32 + 2, generation: 2 ** 32 + 2 },
     ]),
+    ...fc.sample(aSetting, { numRuns: 60, seed: 1 }).map((request, at) => encodeWrite(7, at + 1, at, request)),
     encodeSkip(3, 4, 5),
     encodeTouch(300, 70_000),
     encodeEndSession(2 ** 40),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { encodeExpireLeases } from '../../src/command/encode.js';
-import type { WriteRequest } from '../../src/command/operation.js';
+import type { KeyRequest } from '../../src/command/operation.js';
 import { NaiveModel } from '../../src/testing/naive-model.js';
 import { aLeaseRequest, aRequest } from '../command/request-arbitrary.js';
 import { checkRequest } from '../../src/command/check-request.js';
@@ -11,7 +11,7 @@ import { Replica } from '../machine/replica.js';
 /** Some time passes, then these are in one entry, and then a leader looks for leases whose time is over. */
 interface Step {
   readonly waitMs: number;
-  readonly requests: readonly WriteRequest[];
+  readonly requests: readonly KeyRequest[];
 }
 
 const aStep: fc.Arbitrary<Step> = fc.record({
@@ -21,7 +21,7 @@ const aStep: fc.Arbitrary<Step> = fc.record({
   }),
 });
 
-function valid(request: WriteRequest): boolean {
+function valid(request: KeyRequest): boolean {
   try {
     checkRequest(request);
     return true;

@@ -3,8 +3,9 @@ import type { CommittedEntry } from '@coterie/raft';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeEndSession, encodeOpenSession, encodeSkip, encodeTouch, encodeWrite } from '../../src/command/encode.js';
-import { aRequest } from '../command/request-arbitrary.js';
+import { aRequest, aSetting } from '../command/request-arbitrary.js';
 import { LogWriter } from './log-writer.js';
+import { emptyImage } from './memory-store.js';
 import { put, Replica } from './replica.js';
 
 /**
@@ -15,7 +16,11 @@ const anEntryOfCommands = fc.array(
     {
       weight: 8,
       arbitrary: fc
-        .tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 12 }), aRequest)
+        .tuple(
+          fc.integer({ min: 1, max: 4 }),
+          fc.integer({ min: 1, max: 12 }),
+          fc.oneof({ weight: 3, arbitrary: aRequest }, aSetting),
+        )
         .map(([session, sequence, request]) => encodeWrite(session, sequence, sequence, request)),
     },
     { weight: 2, arbitrary: fc.constantFrom('a', 'b', 'c').map((letter) => encodeOpenSession(letter.repeat(16))) },
@@ -32,6 +37,8 @@ const anEntryOfCommands = fc.array(
   { maxLength: 6 },
 );
 
+const aLevel = fc.integer({ min: 1, max: 2 });
+
 const aLog = fc
   .array(fc.record({ commands: anEntryOfCommands, stampMs: fc.constantFrom(0, 1, 5_000, 700_000, 2_000_000, NaN) }), {
     maxLength: 25,
@@ -42,9 +49,10 @@ const aLog = fc
 describe('determinism', () => {
   test('one that never stopped and one that starts again from checkpoints go through the same states', () => {
     fc.assert(
-      fc.property(aLog, fc.infiniteStream(fc.integer({ min: 0, max: 3 })), (log, chance) => {
-        const steady = new Replica();
-        let restarted = new Replica();
+      fc.property(aLog, fc.infiniteStream(fc.integer({ min: 0, max: 3 })), aLevel, (log, chance, featureLevel) => {
+        const begin = { ...emptyImage, state: { ...emptyImage.state, featureLevel } };
+        const steady = new Replica(begin);
+        let restarted = new Replica(begin);
         for (const entry of log) {
           steady.apply(entry);
           restarted.apply(entry);

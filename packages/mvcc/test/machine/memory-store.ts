@@ -23,6 +23,8 @@ const freshState: StoreState = {
   chain: 0,
   contentSum: 0,
   keys: 0,
+  featureLevel: 1,
+  quotas: new Uint8Array(0),
   cluster: new Uint8Array(0),
   sessions: new Uint8Array(0),
   leases: new Uint8Array(0),
@@ -137,6 +139,14 @@ export class MemoryStore implements Store {
 
   checkpointSoon(): void {
     this.checkpoint();
+  }
+
+  historyFrom(): number {
+    return 0;
+  }
+
+  async deleteCompacted(): Promise<void> {
+    // Nothing is in files here.
   }
 
   logDurable(): void {

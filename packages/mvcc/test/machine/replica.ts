@@ -1,14 +1,14 @@
 import type { ClusterState, CommittedEntry } from '@coterie/raft';
 import { expect } from 'vitest';
-import type { RawEntry, WriteRequest } from '../../src/command/operation.js';
+import type { RawEntry, KeyRequest } from '../../src/command/operation.js';
 import { MvccStateMachine } from '../../src/machine.js';
 import type { SessionListener } from '../../src/session/replica.js';
 import { type Image, MemoryStore } from './memory-store.js';
 import { ManualScheduler, VirtualClock } from './virtual-clock.js';
 
 export const value = (text: string): Uint8Array => new TextEncoder().encode(text);
-export const put = (key: string, text = 'v'): WriteRequest => ({ kind: 'put', key, value: value(text), prev: false });
-export const deleteAll = (start: string, end?: string): WriteRequest => ({
+export const put = (key: string, text = 'v'): KeyRequest => ({ kind: 'put', key, value: value(text), prev: false });
+export const deleteAll = (start: string, end?: string): KeyRequest => ({
   kind: 'delete',
   range: end === undefined ? { start } : { start, end },
   prev: false,
@@ -25,9 +25,14 @@ export class Replica {
   readonly clock = new VirtualClock();
   readonly told: unknown[][] = [];
 
-  constructor(image?: Image) {
+  constructor(image?: Image, featureLevel?: number) {
     this.store = new MemoryStore(image);
-    this.machine = new MvccStateMachine({ store: this.store, clock: this.clock, scheduler: new ManualScheduler() });
+    this.machine = new MvccStateMachine({
+      store: this.store,
+      clock: this.clock,
+      scheduler: new ManualScheduler(),
+      ...(featureLevel === undefined ? {} : { featureLevel }),
+    });
     this.machine.attach({ checkpointed: () => undefined, failed: () => undefined });
     const tell =
       (what: string) =>

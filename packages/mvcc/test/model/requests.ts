@@ -4,6 +4,7 @@ import type {
   CompareSign,
   Operation,
   LeaseRequest,
+  SettingRequest,
   TxnOperation,
   WriteRequest,
 } from '../../src/command/operation.js';
@@ -141,7 +142,7 @@ const aPageBehindDelete: fc.Arbitrary<TxnOperation> = fc
   }));
 
 /** A write of keys: leases have tests of their own. */
-export type KeyRequest = Exclude<WriteRequest, LeaseRequest>;
+export type KeyRequest = Exclude<WriteRequest, LeaseRequest | SettingRequest>;
 
 /** A write as a caller may ask for it. `compact` and `ifRevision` count back from the revision of the moment. */
 export type Wanted = Exclude<KeyRequest, { kind: 'compact' }> | { readonly kind: 'compact'; readonly back: number };

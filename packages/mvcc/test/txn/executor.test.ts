@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { keyAlone } from '../../src/command/key-range.js';
-import type { Comparison, Operation, TxnOperation, WriteRequest } from '../../src/command/operation.js';
+import type { Comparison, Operation, TxnOperation, KeyRequest } from '../../src/command/operation.js';
 import type { CommandOutcome } from '../../src/command/refusal.js';
 import { replicatedLimits } from '../../src/limits.js';
 import { recordChecksum } from '../../src/store/record-checksum.js';
@@ -13,7 +13,7 @@ import { NaiveModel } from '../../src/testing/naive-model.js';
 import { PlainState } from './plain-state.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const put = (key: string, text = 'v'): Extract<WriteRequest, { kind: 'put' }> => ({
+const put = (key: string, text = 'v'): Extract<KeyRequest, { kind: 'put' }> => ({
   kind: 'put',
   key,
   value: bytes(text),
@@ -31,7 +31,7 @@ const txn = (compare: Comparison[], success: Operation[], failure: Operation[] =
   failure,
 });
 
-function apply(state: PlainState, request: WriteRequest): CommandOutcome {
+function apply(state: PlainState, request: KeyRequest): CommandOutcome {
   const { outcome, change, compact } = execute(request, state);
   if (change !== undefined) state.commit(change);
   if (compact !== undefined) state.compactRevision = compact;

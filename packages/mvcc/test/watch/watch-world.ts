@@ -1,5 +1,5 @@
 import type { Random } from '@coterie/raft';
-import type { WriteRequest } from '../../src/command/operation.js';
+import type { KeyRequest } from '../../src/command/operation.js';
 import type { EngineStream, RawBatch, WatchRequest } from '../../src/engine/engine.js';
 import { type MvccLimits, resolveLimits } from '../../src/limits.js';
 import type { RevisionEvents } from '../../src/store/types.js';
@@ -28,7 +28,7 @@ export class WatchWorld {
     return this.state.revision;
   }
 
-  write(request: WriteRequest): void {
+  write(request: KeyRequest): void {
     const { change } = execute(request, this.state);
     if (change === undefined) return;
     this.state.commit(change);

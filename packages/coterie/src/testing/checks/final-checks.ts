@@ -1,3 +1,4 @@
+import { quotaFault } from './quota-checks.js';
 import type { SimWorld } from '../sim-world.js';
 
 /**
@@ -29,6 +30,8 @@ export async function checkFinalStates(
         ({ revision, entries }) => {
           const texts = entries.map((e) => `${e.key}@${e.modRevision}=${Buffer.from(e.value).toString()}`);
           found = { revision, texts };
+          const fault = quotaFault(member, revision, entries);
+          if (fault !== undefined) world.report(fault);
         },
         (error: unknown) => (failed = error),
       );

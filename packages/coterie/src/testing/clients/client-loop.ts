@@ -14,6 +14,9 @@ export function startClients(world: SimWorld, history: ClientHistory, seed: numb
       history,
       compactBelow: () => recorder.log.next - 1,
       report: (problem) => world.report(problem),
+      refusedForSpace: (error) => {
+        if ('limit' in error) world.counts.add('refused by a quota');
+      },
     });
     keepActing(world, client, parameters.simulatedMs);
   }

@@ -17,6 +17,8 @@ export interface ClientWorld {
   /** Everything before it may be compacted: whoever records the changes has seen them. */
   compactBelow(): number;
   report(problem: string): void;
+  /** A quota, or a full disk. */
+  refusedForSpace(error: CoterieError): void;
 }
 
 /** One client: one operation, or one burst of writes, after the other, each at a member of its choice. */
@@ -202,7 +204,8 @@ export class SimClient {
   #compact(member: SimMember): Promise<void> {
     const revision = this.#world.compactBelow() - this.#random.nextInt(200);
     if (revision < 1) return this.#get(member);
-    return this.#write(member, { key: '', value: undefined, kind: 'compact' }, { kind: 'compact', revision });
+    const physical = revision % 3 === 0;
+    return this.#write(member, { key: '', value: undefined, kind: 'compact' }, { kind: 'compact', revision, physical });
   }
 
   async #write(member: SimMember, what: NewWrite, request: WriteRequest): Promise<void> {
@@ -219,6 +222,7 @@ export class SimClient {
     } catch (error) {
       assertOperational(error);
       const { outcome, code } = error as CoterieError;
+      if (code === 'ERR_NO_SPACE') this.#world.refusedForSpace(error as CoterieError);
       if (outcome === undefined) this.#world.report(`outcome: a failed write without an outcome: ${String(error)}`);
       write.state = outcome === 'not-applied' ? 'refused' : 'unknown';
       // Only what entries it returned may be gone: what they were at is compacted. A put that was refused returns one.

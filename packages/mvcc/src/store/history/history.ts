@@ -33,6 +33,8 @@ export class History {
   readonly #places = new Map<number, Place>();
   readonly #holders = new Set<HistoryManifest>();
   readonly #unnamed = new Set<number>();
+  #unlinking = 0;
+  #waiting: (() => void)[] = [];
   #manifest: HistoryManifest;
 
   constructor(
@@ -58,6 +60,33 @@ export class History {
   /** Makes changes durable for the next checkpoint. @throws CoterieError ERR_STORAGE */
   append(changes: readonly RevisionEvents[], compactRevision: number): Promise<HistoryManifest> {
     return this.#writer.append(changes, compactRevision);
+  }
+
+  /** Where a compaction must reach to leave at most so many bytes in files; 0 when it need not. */
+  compactionFor(maxBytes: number): number {
+    const { segments } = this.#manifest;
+    let bytes = 0;
+    for (let at = segments.length - 1; at >= 0; at--) {
+      const { bytes: more, lastRevision } = segments[at] as HistorySegment;
+      bytes += more;
+      if (bytes > maxBytes) return lastRevision + 1;
+    }
+    return 0;
+  }
+
+  /** Bytes of files that a checkpoint with this compact revision will not name any more. */
+  compactedBytes(compactRevision: number): number {
+    let bytes = 0;
+    for (const segment of this.#manifest.segments) {
+      if (segment.lastRevision < compactRevision) bytes += segment.bytes;
+    }
+    return bytes;
+  }
+
+  /** Calls back once, when no file is left that the last checkpoint does not name. */
+  swept(done: () => void): void {
+    if (this.#unnamed.size === 0 && this.#unlinking === 0) done();
+    else this.#waiting.push(done);
   }
 
   /** A checkpoint that names this is durable. */
@@ -175,11 +204,20 @@ export class History {
     for (const ordinal of this.#unnamed) {
       if (held.has(ordinal)) continue;
       this.#unnamed.delete(ordinal);
+      this.#unlinking++;
       this.#files.unlink(this.#path(ordinal), (error) => {
+        this.#unlinking--;
         if (error !== undefined && systemErrorCode(error) !== 'ENOENT')
           this.#failed(storageError('cannot remove old history', error));
+        this.#tellSwept();
       });
     }
+    this.#tellSwept();
+  }
+
+  #tellSwept(): void {
+    if (this.#unnamed.size > 0 || this.#unlinking > 0) return;
+    for (const done of this.#waiting.splice(0)) done();
   }
 
   #path(ordinal: number): string {

@@ -60,7 +60,7 @@ function table(): Row[] {
   );
   add('compact', [...notRevisions, 0, undefined], 'revision', (each, revision) => each.compact(revision));
   rows.push(['min above max', (each) => each.add('n', 1, { min: 2, max: 1 }), 'min']);
-  rows.push(['physical', (each) => each.compact(1, { physical: true }), 'physical']);
+  rows.push(['physical', (each) => each.compact(1, { physical: 1 as never }), 'physical']);
   rows.push(['ifRevision of a range', (each) => each.delete({ prefix: 'a' }, { ifRevision: 1 }), 'ifRevision']);
   return rows;
 }
