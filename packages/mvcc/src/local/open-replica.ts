@@ -18,6 +18,11 @@ export interface LocalReplica {
   readonly lastIndex: number;
   /** Hears of durable checkpoints and of the end. */
   attach(failed: (error: Error) => void): void;
+  /**
+   * Lets go of the log up to the last checkpoint, which is durable. While it runs a store keeps the log from the one
+   * before; at its end there is nothing to keep it for, and the next start would read all of it.
+   */
+  releaseLog(): void;
 }
 
 export interface OpenReplicaOptions {
@@ -98,5 +103,5 @@ async function replayed(
     failed = listener;
     if (fault !== undefined) listener(fault);
   };
-  return { wal, machine, lastIndex, attach };
+  return { wal, machine, lastIndex, attach, releaseLog: () => wal.release(previous) };
 }

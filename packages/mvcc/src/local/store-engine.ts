@@ -55,6 +55,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
   readonly #wal: Wal;
   readonly #identity: LocalIdentity;
   readonly #log: LocalLog;
+  readonly #releaseLog: () => void;
   readonly #stopped: Promise<LocalStop>;
   readonly #timers: readonly unknown[];
   #settleStopped!: (stop: LocalStop) => void;
@@ -83,6 +84,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
     });
     const upkeep = new Upkeep(this, parts.history, parts.logger);
     this.#timers = upkeep.duties.map(({ everyMs, run }) => clock.setInterval(() => this.#guard(run), everyMs));
+    this.#releaseLog = () => replica.releaseLog();
     replica.attach(failed);
     // Nobody else has to know it.
     if (this.machine.featureLevel < newestFeatureLevel) upkeep.raiseLevel(newestFeatureLevel, []);
@@ -257,6 +259,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
       // So that the next start has nothing to replay.
       await this.#within(this.#log.drain(), closeTimeoutMs / 4);
       await this.#within(this.machine.checkpointNow(), closeTimeoutMs / 4);
+      this.#releaseLog();
     }
     this.#halt(closed);
     const ending = this.machine.close().then(() => this.#wal.close());
