@@ -31,11 +31,9 @@ class StallMeter {
     const gaps = this.#gaps.sort((a, b) => b - a);
     this.#gaps = [];
     // What the meter itself took is not the peer's.
-    setImmediate(() => (this.#last = performance.now()));
-    return `longest ${gaps
-      .slice(0, 3)
-      .map((ms) => ms.toFixed(1))
-      .join(', ')} ms of ${gaps.length} turns`;
+    this.#last = performance.now();
+    const longest = gaps.slice(0, 3).map((ms) => ms.toFixed(1));
+    return `longest ${longest.join(', ')} ms of ${gaps.length} turns`;
   }
 }
 
@@ -75,6 +73,10 @@ for (let at = 0; at < revisions; at += batch) {
 }
 const seconds = () => `${((performance.now() - begun) / 1000).toFixed(1)} s`;
 console.log(`${revisions} revisions written in ${seconds()}; ${historyBytes()}; ${meter.take()}`);
+for (const what of ['settling', 'idle, the control']) {
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  console.log(`${what} for 3 s; ${meter.take()}`);
+}
 begun = performance.now();
 await peer.compact(revision, { physical: true, timeoutMs: 600_000 });
 console.log(`compacted and deleted at rest in ${seconds()}; ${historyBytes()}; ${meter.take()}`);
