@@ -2,6 +2,8 @@ import { CoterieError, invariant } from '@coterie/errors';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ClassicLevel } from 'classic-level';
+import { storageError } from '../files/storage-error.js';
+import { checkLevelFiles } from './level/check-level-files.js';
 import type {
   OrderedBatch,
   OrderedCursor,
@@ -31,6 +33,11 @@ export const classicOrderedStores: OrderedStores = {
  *   ERR_STORAGE
  */
 async function openClassicOrderedStore(directory: string): Promise<OrderedStore> {
+  try {
+    await checkLevelFiles(directory);
+  } catch (error) {
+    throw storageError('cannot open the store', error);
+  }
   const level: Level = new ClassicLevel(directory, { keyEncoding: 'utf8', valueEncoding: 'view' });
   try {
     await level.open();
