@@ -16,8 +16,8 @@ const tableBytesMax = 16 * 1024 * 1024;
  *
  * Every batch of a store is synced before the next one is written. So a crash can only leave the last one torn; LevelDB
  * then has the checkpoint before, and the log of the member still reaches back to that. A defect in front of a whole
- * batch is no work of a crash: keys would be missing without a trace. The same with the MANIFEST, whose last edit may be
- * torn, but not once the log that it replaced is gone.
+ * batch is no work of a crash: keys would be missing without a trace. The same with the MANIFEST, whose last edit may
+ * be torn, but not once the log that it replaced is gone.
  *
  * @throws CoterieError ERR_CORRUPT; a system error where a file cannot be read
  */

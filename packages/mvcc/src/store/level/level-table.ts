@@ -18,8 +18,9 @@ interface Handle {
  * Checks every byte of a table of LevelDB (its doc/table_format.md): blocks without a gap from the first byte to the
  * footer, each with the checksum that was written with it.
  *
- * LevelDB reads blocks without looking at their checksums unless it is told to, and classic-level has no way to tell it:
- * a wrong bit in a key, in an index or in a filter hides a record or shows an older one, which passes its own checksum.
+ * LevelDB reads blocks without looking at their checksums unless it is told to, and classic-level has no way to tell
+ * it: a wrong bit in a key, in an index or in a filter hides a record or shows an older one, which passes its own
+ * checksum.
  *
  * @param name for messages
  * @throws CoterieError ERR_CORRUPT
