@@ -22,7 +22,8 @@ const preload = new URL('with-mutant.mjs', import.meta.url);
 /** A seed that says nothing for so long hangs: nothing was found by it. */
 const seedLimitMs = 120_000;
 /** Short worlds with busy clients: most of what a mutant breaks shows soon or not at all. */
-const world = { simulatedMs: 20_000, paceMs: 50 };
+// Leases only where they are the matter: what their clients send moves everything else.
+const world = { simulatedMs: 20_000, paceMs: 50, leaseClients: 0 };
 const seedsMax = 1_000_000_000;
 
 const { values } = parseArgs({

@@ -1,3 +1,4 @@
+import { keyLeases } from './lease-mutants.mjs';
 import { watches } from './watch-mutants.mjs';
 
 /**
@@ -432,4 +433,5 @@ export const mutants = [
   ...membership,
   ...sessions,
   ...watches,
+  ...keyLeases,
 ];

@@ -1,10 +1,12 @@
 import { SeededRandom } from '@coterie/raft/testing';
+import { checkFinalLeases } from './checks/final-leases.js';
 import { checkFinalStates } from './checks/final-checks.js';
 import { checkHistory } from './checks/history-checks.js';
 import { checkLeaks } from './checks/leak-checks.js';
 import { checkWatches } from './checks/watch-checks.js';
 import { ClientHistory } from './clients/client-history.js';
 import { startClients } from './clients/client-loop.js';
+import { SimLeases } from './clients/sim-leases.js';
 import { startQuotas } from './clients/sim-quotas.js';
 import { SimWatchers } from './clients/sim-watchers.js';
 import { checkLiveness, states } from './sim-liveness.js';
@@ -64,6 +66,7 @@ export async function runSeed(seed: number, options: SimOptions = {}): Promise<S
   const nemesis = new SimNemesis(world, seed, simulatedMs);
   startClients(world, history, seed);
   startQuotas(world, seed);
+  new SimLeases(world, seed);
   const watchers = new SimWatchers(world, seed);
   nemesis.start();
   await runUntil(world, () => false, simulatedMs);
@@ -158,5 +161,6 @@ async function converge(world: SimWorld, history: ClientHistory): Promise<void> 
   const hashes = world.alive.map((member) => member.engine.replica!.machine.stateHash().chain);
   if (new Set(hashes).size !== 1) world.report(`the final states differ: ${hashes.join(', ')}`);
   await checkFinalStates(world, settle);
+  if (world.problems.length === 0) await checkFinalLeases(world, settle);
   if (world.problems.length === 0) await checkLeaks(world, history, settle);
 }

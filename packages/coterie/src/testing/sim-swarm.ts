@@ -14,6 +14,8 @@ export interface SimParameters {
   readonly clients: number;
   /** Longest rest of a client between two operations; each client draws one up to here. */
   readonly paceMs: number;
+  /** Clients that make leases and tie keys to them. */
+  readonly leaseClients: number;
   readonly options: NodeOptions;
   readonly core: Partial<CoreConfig>;
   readonly checkpointBytes: number;
@@ -72,6 +74,7 @@ export function drawParameters(seed: number, choice: SimOptions = {}): SimParame
     simulatedMs,
     clients: random.pick([2, 4, 6]),
     paceMs,
+    leaseClients: new SeededRandom(Math.imul(seed, 0xc2b2ae35) ^ 0x1ea5).pick([0, 1, 2, 3]),
     options: drawOptions(random, new SeededRandom(Math.imul(seed, 0x85ebca6b) ^ 0x10e5)),
     core: drawCore(random),
     checkpointBytes: random.pick([4, 8, 32, 128]) * kib,

@@ -2,6 +2,7 @@ import { CoterieError } from '@coterie/errors';
 import { MemoryNetwork, type ConfState, type Message, type RaftEvent } from '@coterie/raft';
 import { SeededRandom, VirtualTime } from '@coterie/raft/testing';
 import { ChangeRecorder } from './checks/change-recorder.js';
+import { LeaseLedger } from './checks/lease-ledger.js';
 import { SafetyChecks } from './checks/safety-checks.js';
 import { FaultAtlas } from './fault-atlas.js';
 import { linkIds, SimMember } from './sim-member.js';
@@ -23,6 +24,7 @@ export class SimWorld {
   readonly running = new Map<string, SimMember>();
   readonly checks: SafetyChecks;
   readonly recorder: ChangeRecorder;
+  readonly leases: LeaseLedger;
   readonly counts = new SimCounts();
   readonly problems: string[] = [];
   readonly parameters: SimParameters;
@@ -60,9 +62,12 @@ export class SimWorld {
     this.peers = Object.fromEntries(names.map((name) => [name, `memory://${name}`]));
     this.links = linkIds(this.peers);
     this.checks = new SafetyChecks(parameters.options, (problem) => this.report(problem), this.#mixed);
+    const { leaseReads } = parameters.options;
+    this.leases = new LeaseLedger((problem) => this.report(problem), this.counts, leaseReads);
     this.recorder = new ChangeRecorder(
       (problem) => this.report(problem),
       (fn) => this.time.schedule(attachAgainMs, fn),
+      (revision, events) => this.leases.shown(revision, events),
     );
     for (const name of names) this.machines.set(name, new SimMachine(this.time, this.random));
   }
@@ -182,6 +187,7 @@ export class SimWorld {
     if (event.type === 'applied') {
       const { chain = 0 } = member.engine.replica?.machine.stateHash() ?? {};
       this.#mix(chain);
+      this.leases.applied(member);
     }
     if (event.type === 'role') {
       this.note(event.role);

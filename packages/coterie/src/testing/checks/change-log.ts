@@ -8,6 +8,8 @@ export interface Change {
   readonly revision: number;
   readonly createRevision: number;
   readonly version: number;
+  /** Of a put: the lease of the key, 0 for none; of a delete: its reason. */
+  readonly lease: number | string;
 }
 
 /** The store is at this revision when it is new. */
@@ -76,13 +78,14 @@ export class ChangeLog {
     const same =
       known.length === events.length &&
       events.every((event, i) => {
-        const { key, value, createRevision, version } = changeOf(event, revision);
+        const { key, value, createRevision, version, lease } = changeOf(event, revision);
         const other = known[i]!;
         return (
           key === other.key &&
           value === other.value &&
           createRevision === other.createRevision &&
-          version === other.version
+          version === other.version &&
+          lease === other.lease
         );
       });
     return same ? undefined : `revision ${revision} shows other changes than it did before`;
@@ -102,10 +105,12 @@ export class ChangeLog {
 }
 
 export function changeOf(event: RawEvent, revision: number): Change {
-  if (event.type === 'delete') return { key: event.key, value: undefined, revision, createRevision: 0, version: 0 };
-  const { key, value, createRevision, version } = event.entry;
+  if (event.type === 'delete') {
+    return { key: event.key, value: undefined, revision, createRevision: 0, version: 0, lease: event.reason };
+  }
+  const { key, value, createRevision, version, lease } = event.entry;
   const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString();
-  return { key, value: text, revision, createRevision, version };
+  return { key, value: text, revision, createRevision, version, lease };
 }
 
 function push(map: Map<string, Change[]>, key: string, change: Change): void {

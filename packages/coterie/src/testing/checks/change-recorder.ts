@@ -1,4 +1,5 @@
 import { CoterieError } from '@coterie/errors';
+import type { RawEvent } from '@coterie/mvcc';
 import type { SimMember } from '../sim-member.js';
 import { ChangeLog } from './change-log.js';
 
@@ -10,13 +11,21 @@ export class ChangeRecorder {
   readonly log = new ChangeLog();
   readonly #shown = new WeakMap<SimMember, number>();
   readonly #report: (problem: string) => void;
-
+  readonly #onNew: (revision: number, events: readonly RawEvent[]) => void;
   readonly #later: (fn: () => void) => void;
 
-  /** @param later runs something after a rest: a member that serves nothing just now ends every watch at once */
-  constructor(report: (problem: string) => void, later: (fn: () => void) => void) {
+  /**
+   * @param later runs something after a rest: a member that serves nothing just now ends every watch at once
+   * @param onNew told of every revision once, in order
+   */
+  constructor(
+    report: (problem: string) => void,
+    later: (fn: () => void) => void,
+    onNew: (revision: number, events: readonly RawEvent[]) => void,
+  ) {
     this.#report = report;
     this.#later = later;
+    this.#onNew = onNew;
   }
 
   /** The last revision that the watch at a process has shown. */
@@ -42,8 +51,10 @@ export class ChangeRecorder {
           this.#shown.set(member, revision);
           if (kind !== 'change') continue;
           // It asks for everything, so no revision is left out.
+          const isNew = revision === next && revision === this.log.next;
           const wrong =
             revision === next ? this.log.add(revision, events) : `revision ${revision} came where ${next} belongs`;
+          if (isNew) this.#onNew(revision, events);
           next = revision + 1;
           if (wrong !== undefined) this.#report(`changes: the watch at ${member.name}: ${wrong}`);
         }
