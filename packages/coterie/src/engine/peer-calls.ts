@@ -124,9 +124,12 @@ export abstract class PeerCalls implements KvEngine {
     return {
       next: async () => {
         const items = await stream.next();
-        if (items !== undefined || closed || this.replica === replica) return items;
+        if (items !== undefined || closed) return items;
+        const { refusing } = this;
+        // A close ends watches normally; a peer that has failed ended nothing.
+        if (refusing?.code === 'ERR_CLOSED' || (refusing === undefined && this.replica === replica)) return items;
         const message = 'the state that was read from is being built anew, or has been: begin again';
-        throw this.refusing ?? new CoterieError('ERR_CORRUPT', { message, retryable: true });
+        throw refusing ?? new CoterieError('ERR_CORRUPT', { message, retryable: true });
       },
       close: () => {
         closed = true;

@@ -160,12 +160,12 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
 
   iterate(request: IterateRequest): EngineStream<RawEntry> {
     this.#check();
-    return this.machine.iterate(request);
+    return this.#whole(this.machine.iterate(request));
   }
 
   watch(request: WatchRequest): EngineStream<RawBatch> {
     this.#check();
-    return this.machine.watch(request);
+    return this.#whole(this.machine.watch(request));
   }
 
   async lease(request: { readonly id: number }, control: CallControl): ReturnType<LocalEngine['lease']> {
@@ -175,13 +175,13 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
 
   leases(_: null): EngineStream<RawLease> {
     this.#check();
-    return this.machine.leases();
+    return this.#whole(this.machine.leases());
   }
 
   backup(_request: BackupRequest): EngineStream<BackupChunk> {
     this.#check();
     const wallMs = this.#parts.wall.wallMs();
-    return this.machine.backup({ source: 'store', clusterId: '', uid: this.#identity.store, wallMs });
+    return this.#whole(this.machine.backup({ source: 'store', clusterId: '', uid: this.#identity.store, wallMs }));
   }
 
   diagnostics(_: null, _control: CallControl): Promise<LocalDiagnostics> {
@@ -205,6 +205,26 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
     if (minRevision === undefined || this.machine.revision >= minRevision) return;
     const timeoutMs = control.timeoutMs ?? this.#parts.requestTimeoutMs;
     await this.machine.waitForRevision(minRevision, { ...control, timeoutMs });
+  }
+
+  /**
+   * A stream that ends because this store has failed must not look as if it had come to its end. Closing ends watches
+   * normally.
+   */
+  #whole<T>(stream: EngineStream<T>): EngineStream<T> {
+    let closed = false;
+    return {
+      next: async () => {
+        const items = await stream.next();
+        if (items === undefined && !closed && this.#error !== undefined && this.#error.code !== 'ERR_CLOSED')
+          throw this.#refusal();
+        return items;
+      },
+      close: () => {
+        closed = true;
+        stream.close();
+      },
+    };
   }
 
   #check(): void {
