@@ -20,7 +20,7 @@ function worldOf(held: readonly string[]): { world: SimWorld; problems: string[]
   const log = new ChangeLog();
   log.add(2, [put('a', 2)]);
   const problems: string[] = [];
-  const machine = { revision: 2 };
+  const machine = { revision: 2, quotas: () => [] };
   const range = (): Promise<unknown> => {
     machine.revision = 3;
     log.add(3, [put('b', 3)]);

@@ -233,6 +233,7 @@ export class LeaseLedger {
   }
 }
 
+/** A member that builds its state anew cannot say; then no state is asked for what it promised. */
 function indexOf(member: SimMember): number {
-  return member.engine.replica?.machine.stateHash().index ?? 0;
+  return member.engine.replica?.machine.stateHash().index ?? Infinity;
 }

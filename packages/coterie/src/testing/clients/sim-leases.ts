@@ -182,7 +182,7 @@ class LeaseClient {
     const timeoutMs = this.#patienceMs;
     this.#took(
       member,
-      await this.#expecting(id, () => this.#shared.kv(member).attachLease(id, { keepAlive, timeoutMs })),
+      await this.#expecting(id, member, () => this.#shared.kv(member).attachLease(id, { keepAlive, timeoutMs })),
     );
   }
 
@@ -196,7 +196,7 @@ class LeaseClient {
 
   async #putLeased(member: SimMember): Promise<void> {
     const id = this.#shared.some(this.random);
-    if (id !== undefined) await this.#expecting(id, () => this.#put(member, id));
+    if (id !== undefined) await this.#expecting(id, member, () => this.#put(member, id));
   }
 
   async #putOwn(member: SimMember): Promise<void> {
@@ -243,13 +243,14 @@ class LeaseClient {
   }
 
   /** Asks something of a lease, which must not be told that it is gone as long as it was promised to live. */
-  async #expecting<T>(id: number, ask: () => Promise<T>): Promise<T> {
+  async #expecting<T>(id: number, member: SimMember, ask: () => Promise<T>): Promise<T> {
     const { world } = this.#shared;
     try {
       return await ask();
     } catch (error) {
-      if (error instanceof CoterieError && error.code === 'ERR_LEASE_NOT_FOUND' && world.leases.owed(id))
-        world.report(`lease: a client was told that ${id} is gone`);
+      const gone = error instanceof CoterieError && error.code === 'ERR_LEASE_NOT_FOUND';
+      // What a process says in the moment of its death nobody hears.
+      if (gone && !member.dead && world.leases.owed(id)) world.report(`lease: a client was told that ${id} is gone`);
       throw error;
     }
   }
