@@ -66,6 +66,7 @@ export async function openPeerEngine(options: PeerOptions): Promise<OpenEngine> 
     options: limits.node,
     limits: limits.kv,
     history: limits.history,
+    integrity: { scrub: limits.scrub },
     featureLevel: newestFeatureLevel,
     requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
     closeTimeoutMs: options.closeTimeoutMs ?? 5000,

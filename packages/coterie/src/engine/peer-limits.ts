@@ -6,6 +6,7 @@ import {
   type HistoryLimits,
   type KvLimits,
 } from '@coterie/mvcc';
+import { defaultScrubOptions, type ScrubOptions } from '../integrity/scrub-pace.js';
 import { completeNodeOptions, type NodeOptions } from '@coterie/raft';
 
 /** All limits of one peer, complete. */
@@ -14,6 +15,7 @@ export interface PeerLimits {
   readonly kv: Partial<KvLimits>;
   readonly history: HistoryLimits;
   readonly checkpointBytes?: number;
+  readonly scrub: ScrubOptions;
 }
 
 /** What of the peer's own options its raft node takes. */
@@ -24,7 +26,10 @@ const nodeNames = [
   ...['entryBytes', 'entryCommands', 'queueBytes', 'reads', 'snapshotTransferMs'],
   ...['trailingEntries', 'trailingBytes', 'heldLogBytes'],
 ] as const;
-const ownNames = ['historyRevisions', 'historyMs', 'historyBytes', 'checkpointBytes'] as const;
+const ownNames = [
+  ...['historyRevisions', 'historyMs', 'historyBytes', 'checkpointBytes'],
+  ...['scrubPeriodMs', 'scrubBytesPerSecond'],
+] as const;
 
 /**
  * Sorts `limits` of the peer's options to the parts that keep them. `docs/limits.md` has each.
@@ -58,6 +63,10 @@ export function sortLimits(
       revisions: limits['historyRevisions'] ?? defaultHistoryLimits.revisions,
       ms: limits['historyMs'] ?? defaultHistoryLimits.ms,
       bytes: limits['historyBytes'] ?? defaultHistoryLimits.bytes,
+    },
+    scrub: {
+      periodMs: limits['scrubPeriodMs'] ?? defaultScrubOptions.periodMs,
+      bytesPerSecond: limits['scrubBytesPerSecond'] ?? defaultScrubOptions.bytesPerSecond,
     },
     ...(limits['checkpointBytes'] === undefined ? {} : { checkpointBytes: limits['checkpointBytes'] }),
   };

@@ -14,6 +14,8 @@ describe('options that cannot be', () => {
   const peers = { a: 'ws://127.0.0.1:1' };
   it.each<[string, object]>([
     ['limits.valueBytes', { limits: { valueBytes: 1e9 } }],
+    ['limits.scrubPeriodMs', { limits: { scrubPeriodMs: 0 } }],
+    ['limits.scrubBytesPerSecond', { limits: { scrubBytesPerSecond: 1.5 } }],
     ['limits.nonsense', { limits: { nonsense: 1 } }],
     ['electionTimoutMs', { electionTimoutMs: 500 }],
     ['cluster.peer', { cluster: { id: 'x', solo: true, peer: {} } }],
