@@ -1,7 +1,7 @@
 // `node scripts/mutation/check-model.mjs [NAME…]`
 //
 // Puts one bug after the other into what a `Kv` stands on and demands that the property test against the naive model
-// finds it. Names, or parts of names, choose some. Exit code 1 when one survives.
+// finds it, or the test that a bug names. Names, or parts of names, choose some. Exit code 1 when one survives.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { modelMutants } from './model-mutants.mjs';
@@ -35,9 +35,9 @@ const runner = fork(fileURLToPath(new URL('row-runner.mjs', import.meta.url)), [
 });
 await answer(runner);
 let survivors = 0;
-for (const { name, ...change } of mutants) {
+for (const { name, foundBy = test, ...change } of mutants) {
   const started = performance.now();
-  runner.send({ tests: [test], change });
+  runner.send({ tests: [foundBy], change });
   const { failed, applied, broken } = await answer(runner);
   const found = failed.length > 0 && applied;
   if (!found) survivors++;

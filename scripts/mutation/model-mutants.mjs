@@ -1,13 +1,37 @@
 /**
- * A bug in what a `Kv` stands on, which the property test against the naive model must find.
+ * A bug in what a `Kv` stands on, which the property test against the naive model must find, or the test `foundBy`.
  *
- * @typedef {import('./apply-change.mjs').Change & { readonly name: string, readonly file: string }} ModelMutant
+ * @typedef {import('./apply-change.mjs').Change & {
+ *   readonly name: string;
+ *   readonly file: string;
+ *   readonly foundBy?: { readonly file: string; readonly title: string };
+ * }} ModelMutant
  */
 
 const mvcc = 'packages/mvcc/src/';
 
 /** @type {readonly ModelMutant[]} */
 export const modelMutants = [
+  {
+    name: 'the checksum of a stored record is not looked at',
+    file: `${mvcc}store/record-codec.ts`,
+    find: '  checkRecord(key, record);\n  return record;',
+    replace: '  return record;',
+    foundBy: {
+      file: 'packages/mvcc/test/store/corruption.test.ts',
+      title: 'a damaged bit anywhere in a stored record is found by every way of reading it',
+    },
+  },
+  {
+    name: 'what the members say of their states is not compared',
+    file: 'packages/coterie/src/integrity/hash-comparison.ts',
+    find: "if (first !== mine) return { kind: 'minority', index };",
+    replace: '',
+    foundBy: {
+      file: 'packages/coterie/test/integrity/hash-comparison.test.ts',
+      title: 'who differs from a majority of all voters is wrong; who agrees with one is not',
+    },
+  },
   {
     name: 'a new key says that it was created a revision earlier',
     file: `${mvcc}txn/record.ts`,
