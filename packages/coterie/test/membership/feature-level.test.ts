@@ -80,7 +80,8 @@ test('a rolling upgrade: the level rises with the last member, and whoever knows
   await vi.waitFor(() => expect(levels()).toEqual([2, 2, 2]), { timeout: 20_000 });
   await last.write(quota, {});
   await expect(last.write(put('ax'), {})).rejects.toMatchObject({ code: 'ERR_NO_SPACE' });
-  expect(last.status).toMatchObject({ featureLevel: 2 });
+  // The status is looked at now and then only.
+  await vi.waitFor(() => expect(last.status).toMatchObject({ featureLevel: 2 }), { timeout: 20_000 });
 
   // The level of this one is in its checkpoint, that of the others in their logs.
   await last.write({ kind: 'compact', revision: 3, physical: true }, {});

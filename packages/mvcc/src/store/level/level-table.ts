@@ -9,7 +9,8 @@ const trailerBytes = 5;
 const magic = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb] as const;
 const packedBySnappy = 1;
 
-interface Handle {
+/** Where a block of a table stands, without its trailer. */
+export interface Handle {
   readonly offset: number;
   readonly size: number;
 }
@@ -34,6 +35,18 @@ export function checkLevelTable(bytes: Uint8Array, name: string): void {
 }
 
 function checkBlocks(bytes: Uint8Array): void {
+  let at = 0;
+  for (const block of tableBlocks(bytes)) {
+    if (block.offset !== at) throw corruptLevel(`a block is missing at byte ${at}`);
+    checkBlock(bytes, block);
+    at += block.size + trailerBytes;
+  }
+  const footerAt = bytes.length - footerBytes;
+  if (at !== footerAt) throw corruptLevel(`its blocks end at byte ${at} of ${footerAt}`);
+}
+
+/** All blocks of a table as its footer and its index name them. @throws CoterieError ERR_CORRUPT */
+export function tableBlocks(bytes: Uint8Array): readonly Handle[] {
   const footerAt = bytes.length - footerBytes;
   if (footerAt < 0) throw corruptLevel('it is too short');
   const footer = new LevelReader(bytes.subarray(footerAt, bytes.length - magic.length));
@@ -47,13 +60,7 @@ function checkBlocks(bytes: Uint8Array): void {
   const dataEnd = blocks.reduce((sum, { size }) => sum + size + trailerBytes, 0);
   const filterBytes = metaindex.offset - dataEnd;
   if (filterBytes > 0) blocks.push({ offset: dataEnd, size: filterBytes - trailerBytes });
-  let at = 0;
-  for (const block of [...blocks, metaindex, index]) {
-    if (block.offset !== at) throw corruptLevel(`a block is missing at byte ${at}`);
-    checkBlock(bytes, block);
-    at += block.size + trailerBytes;
-  }
-  if (at !== footerAt) throw corruptLevel(`its blocks end at byte ${at} of ${footerAt}`);
+  return [...blocks, metaindex, index];
 }
 
 function readHandle(from: LevelReader): Handle {
