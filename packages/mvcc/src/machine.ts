@@ -326,7 +326,7 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
   quotaRefusing(request: WriteRequest): Exceeded | undefined {
     return this.#state.featureLevel < featureLevels.quotas
       ? undefined
-      : refusingQuota(request, this.#state.quotas, this.#state);
+      : refusingQuota(request, this.#state.quotas, this.#store);
   }
 
   /** The store takes no more for now: proposals are to be refused with ERR_OVERLOADED. */

@@ -10,18 +10,19 @@ import type { Exceeded, Quotas } from './quotas.js';
 /** The longest text of a counter. */
 const counterBytesMax = counterBytes(Number.MIN_SAFE_INTEGER).length;
 
-/** What is known of a key in memory, or by a read of the disk. */
-interface Lookup {
-  lookup(key: BinaryKey): KeyRecord | undefined;
+/** What is known of a key without a disk. */
+interface Known {
+  peek(key: BinaryKey): KeyRecord | undefined | 'on-disk';
 }
 
 /**
  * The quota that refuses a write before it becomes an entry of the log.
  *
  * It refuses only what apply would refuse on the same state, whichever branch a transaction takes and whatever its
- * compares say: everything else is left to apply. Far below every quota it looks at no key.
+ * compares say: everything else is left to apply. Far below every quota it looks at no key, and it never reads the disk:
+ * that would hold up the event loop, and could fail.
  */
-export function refusingQuota(request: WriteRequest, quotas: Quotas, state: Lookup): Exceeded | undefined {
+export function refusingQuota(request: WriteRequest, quotas: Quotas, state: Known): Exceeded | undefined {
   if (request.kind === 'compact' || isSetting(request) || quotas.roomFor(mostBytes(request))) return undefined;
   switch (request.kind) {
     case 'put':
@@ -37,14 +38,15 @@ export function refusingQuota(request: WriteRequest, quotas: Quotas, state: Look
 }
 
 /** What the operations of one branch do if they are puts and deletes of single keys; of others too little is known. */
-function exceededBy(operations: readonly Operation[], quotas: Quotas, state: Lookup): Exceeded | undefined {
+function exceededBy(operations: readonly Operation[], quotas: Quotas, state: Known): Exceeded | undefined {
   const events: KeyEvent[] = [];
   for (const operation of operations) {
     if (operation.kind === 'get' || operation.kind === 'range') continue;
     const key =
       operation.kind === 'put' ? operation.key : operation.kind === 'delete' ? onlyKey(operation.range) : undefined;
     if (key === undefined) return undefined;
-    const before = state.lookup(key);
+    const before = state.peek(key);
+    if (before === 'on-disk') return undefined;
     const after = operation.kind === 'put' ? { ...absent, value: operation.value } : undefined;
     events.push({ key, before, after });
   }

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { keyAlone, prefixRange } from '../../src/command/key-range.js';
 import type { KeyRequest, WriteRequest } from '../../src/command/operation.js';
 import { replicatedLimits } from '../../src/limits.js';
+import { Quotas } from '../../src/quota/quotas.js';
+import { refusingQuota } from '../../src/quota/refusing-quota.js';
 import { entryBytes } from '../../src/txn/record.js';
 import { aLeaseRequest, aRequest, aSetting } from '../command/request-arbitrary.js';
 import { LogWriter } from '../machine/log-writer.js';
@@ -248,6 +250,12 @@ describe('before the log', () => {
     ['one that makes as much room', txn([put('b', '12345'), { kind: 'delete', range: keyAlone('a'), prev: false }])],
   ])('%s is left to apply', (_, request) => {
     expect(full().machine.quotaRefusing(request)).toBeUndefined();
+  });
+
+  test('a key that only a disk knows is left to apply, and the disk is not read', () => {
+    const quotas = Quotas.decode(full().replica.store.checkpoint().state.quotas);
+    expect(refusingQuota(put('b', ''), quotas, { peek: () => undefined })).toMatchObject({ prefix: '' });
+    expect(refusingQuota(put('b', ''), quotas, { peek: () => 'on-disk' })).toBeUndefined();
   });
 
   test('nothing is refused that apply would take', () => {
