@@ -2,8 +2,7 @@ import { CoterieError, fromPlainError } from '@coterie/errors';
 import {
   backUp,
   callControl,
-  KvLifecycle,
-  KvRoot,
+  KvHandle,
   type BackupOptions,
   type BackupReport,
   type ByteSink,
@@ -31,21 +30,27 @@ export interface HandleParts {
 }
 
 /** What an application holds: everything it does goes over the engine's boundary. */
-export class PeerHandle extends KvRoot implements Peer {
+export class PeerHandle extends KvHandle implements Peer {
   readonly name: string;
   readonly closed: Promise<PeerClosed>;
   readonly members: Members;
   readonly quotas: Quotas;
   readonly #parts: HandleParts;
-  readonly #lifecycle: KvLifecycle;
   #status: PeerStatus;
-  #closing: Promise<void> | undefined;
 
   constructor(parts: HandleParts) {
-    const lifecycle = new KvLifecycle();
-    super(parts.engine, { lifecycle, limits: parts.limits });
+    const { engine, limits, closeTimeoutMs, onHandlerError } = parts;
+    super(engine, {
+      limits,
+      closeTimeoutMs,
+      onHandlerError,
+      keepAlive: (on) => parts.keepAlive(on),
+      closeEngine: async () => {
+        await engine.close(null, {});
+        this.#status = { ...this.#status, state: 'closed' };
+      },
+    });
     this.#parts = parts;
-    this.#lifecycle = lifecycle;
     this.#status = parts.initial;
     this.name = parts.name;
     this.closed = parts.engine.stopped(null, {}).then(
@@ -92,40 +97,12 @@ export class PeerHandle extends KvRoot implements Peer {
   }
 
   async backup(to: ByteSink, opts?: BackupOptions): Promise<BackupReport> {
-    this.#lifecycle.assertOpen();
+    this.lifecycle.assertOpen();
     return backUp((request) => this.#parts.engine.backup(request), to, opts);
   }
 
   async diagnostics(opts?: CallOptions): Promise<PeerDiagnostics> {
     return this.#parts.engine.diagnostics(null, callControl(opts));
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  ref(): this {
-    this.#parts.keepAlive(true);
-    return this;
-  }
-
-  unref(): this {
-    this.#parts.keepAlive(false);
-    return this;
-  }
-
-  /** Handlers first, while everything still serves; half of the time is theirs at the most. */
-  async #close(): Promise<void> {
-    const patience = AbortSignal.timeout(Math.ceil(this.#parts.closeTimeoutMs / 2));
-    await this.#lifecycle.runHandlers(this.#parts.onHandlerError, patience);
-    this.#lifecycle.close();
-    await this.#parts.engine.close(null, {});
-    this.#status = { ...this.#status, state: 'closed' };
   }
 
   async #follow(): Promise<void> {

@@ -86,6 +86,7 @@ export { restoreStore, type RestoreStoreOptions } from './local/restore-store.js
 
 // ---- making one of an engine
 export { createKv, KvRoot, type CreateKvOptions } from './kv/create-kv.js';
+export { KvHandle, type KvHandleParts } from './kv/kv-handle.js';
 export { KvLifecycle } from './kv/lifecycle.js';
 export { defaultKvLimits, resolveKvLimits, type KvLimits } from './kv/limits.js';
 export type { KvClock, KvScheduler } from './kv/pacing.js';

@@ -42,5 +42,6 @@ export { clusterAtEnd, everybodyIn, forcedBatch } from './node/forced-recovery.j
 export { completeNodeOptions, defaultNodeOptions, type NodeOptions } from './node/options.js';
 export type { NodeParts } from './node/node-parts.js';
 export { RaftNode, type ChangeResult } from './node/raft-node.js';
+export { SnapshotReception } from './node/snapshot-reception.js';
 export type { SubmitRefusal, SubmitResult } from './node/command-intake.js';
 export type { ReadPolicy, ReadWaiter } from './node/reads.js';

@@ -1,6 +1,13 @@
 import { CoterieError, invariant } from '@coterie/errors';
 import { verifyStore, type Store } from '@coterie/mvcc';
-import type { Clock, LoadedLog, NodeId, SnapshotMeta, SnapshotSink } from '@coterie/raft';
+import {
+  SnapshotReception,
+  type Clock,
+  type LoadedLog,
+  type NodeId,
+  type SnapshotMeta,
+  type SnapshotSink,
+} from '@coterie/raft';
 import type { Identity } from '../data-dir/identity.js';
 import type { MemberLog, PeerStorage } from '../data-dir/storage.js';
 import { decodeControl, encodeControl, type ControlMessage } from '../membership/control-message.js';
@@ -29,13 +36,6 @@ export const rebuildAttemptsMax = 40;
 /** A snapshot of which nothing comes for so long is given up. */
 const idleMsMax = 10_000;
 
-interface Receiving {
-  readonly sink: SnapshotSink;
-  /** When it last came forward; undefined while the sink is at work, which takes as long as its disk does. */
-  idleSinceMs: number | undefined;
-  over: boolean;
-}
-
 /**
  * Builds the state of a member anew from a snapshot of another one, after its own was found damaged or different.
  *
@@ -54,7 +54,7 @@ export class Rebuild {
   #log: MemberLog | undefined;
   #loaded: LoadedLog | undefined;
   #store: Store | undefined;
-  #receiving: Receiving | 'opening' | undefined;
+  readonly #reception: SnapshotReception;
   #attempts = 0;
   #nextAskMs = 0;
   #settle: { readonly resolve: (meta: SnapshotMeta) => void; readonly reject: (error: Error) => void } | undefined;
@@ -62,6 +62,7 @@ export class Rebuild {
 
   constructor(host: RebuildHost) {
     this.#host = host;
+    this.#reception = new SnapshotReception(host.clock, idleMsMax);
   }
 
   /** @throws CoterieError ERR_CORRUPT when the log is damaged or nobody sends a snapshot, ERR_STORAGE, ERR_CLOSED */
@@ -120,34 +121,18 @@ export class Rebuild {
   /** A member sends a snapshot: one that was asked for, or one that its raft thinks we need. */
   async receive(meta: SnapshotMeta): Promise<SnapshotSink> {
     const store = this.#store;
-    if (store === undefined || this.#settle === undefined || this.#ended !== undefined || this.#receiving !== undefined)
+    if (store === undefined || this.#settle === undefined || this.#ended !== undefined)
       throw new Error('no snapshot is wanted now');
     if (meta.index < this.#minIndex) throw new Error(`a snapshot of entry ${this.#minIndex} or later is wanted`);
-    this.#receiving = 'opening';
-    let sink: SnapshotSink;
-    try {
-      sink = await store.receiveSnapshot(meta);
-    } catch (error) {
-      this.#receiving = undefined;
-      throw error;
-    }
-    const receiving: Receiving = { sink, idleSinceMs: this.#host.clock.now(), over: false };
-    this.#receiving = receiving;
-    return {
-      get offset() {
-        return sink.offset;
+    return this.#reception.receive(
+      () => store.receiveSnapshot(meta),
+      async (sink) => {
+        await sink.commit();
+        this.#settle?.resolve(meta);
+        // One is enough: what comes now must not touch the store that is about to become current.
+        this.#settle = undefined;
       },
-      write: (chunk) => this.#work(receiving, () => sink.write(chunk)),
-      commit: () =>
-        this.#work(receiving, () => sink.commit()).then(
-          () => this.#settle?.resolve(meta),
-          (error: unknown) => {
-            this.#over(receiving);
-            throw error;
-          },
-        ),
-      abort: () => this.#giveUp(receiving),
-    };
+    );
   }
 
   onControl(link: NodeId, bytes: Uint8Array): void {
@@ -173,13 +158,8 @@ export class Rebuild {
   #tick(): void {
     const { clock, electionTimeoutMs, directory } = this.#host;
     const now = clock.now();
-    const receiving = this.#receiving;
-    if (receiving !== undefined) {
-      const since = receiving === 'opening' ? undefined : receiving.idleSinceMs;
-      if (receiving !== 'opening' && since !== undefined && now - since > idleMsMax)
-        this.#giveUp(receiving).catch(() => undefined);
-      return;
-    }
+    this.#reception.sweep();
+    if (this.#reception.busy) return;
     if (now < this.#nextAskMs) return;
     if (this.#attempts >= rebuildAttemptsMax) {
       this.#settle?.reject(nobodyHelps(this.#attempts, this.#minIndex));
@@ -194,31 +174,6 @@ export class Rebuild {
       // Whoever was removed meanwhile waits for nothing.
       this.#send(link.id, { ...this.#me(), type: 'who' });
     }
-  }
-
-  async #work(receiving: Receiving, step: () => Promise<void>): Promise<void> {
-    if (receiving.over) throw new Error('this transfer was given up');
-    receiving.idleSinceMs = undefined;
-    try {
-      await step();
-    } finally {
-      receiving.idleSinceMs = this.#host.clock.now();
-    }
-  }
-
-  async #giveUp(receiving: Receiving): Promise<void> {
-    if (receiving.over) return;
-    receiving.over = true;
-    try {
-      await receiving.sink.abort();
-    } finally {
-      this.#over(receiving);
-    }
-  }
-
-  #over(receiving: Receiving): void {
-    receiving.over = true;
-    if (this.#receiving === receiving) this.#receiving = undefined;
   }
 
   #me(): Pick<ControlMessage, 'name' | 'incarnation' | 'names'> & { state: 'member'; uid: number } {

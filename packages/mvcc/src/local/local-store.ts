@@ -3,9 +3,8 @@ import { backUp, type BackupOptions, type BackupReport } from '../backup/back-up
 import type { ByteSink } from '../backup/byte-streams.js';
 import { callControl } from '../kv/call-control.js';
 import type { CallOptions } from '../kv/call-options.js';
-import { KvRoot } from '../kv/create-kv.js';
+import { KvHandle } from '../kv/kv-handle.js';
 import type { Kv } from '../kv/kv.js';
-import { KvLifecycle } from '../kv/lifecycle.js';
 import type { KvLimits } from '../kv/limits.js';
 import type { Logger } from '../kv/logger.js';
 import type { LocalDiagnostics, LocalEngine } from './engine.js';
@@ -56,17 +55,20 @@ export interface LocalStoreParts {
 }
 
 /** What an application holds: everything it does goes over the engine's boundary. */
-export class LocalStore extends KvRoot implements KvStore {
+export class LocalStore extends KvHandle implements KvStore {
   readonly closed: Promise<StoreClosed>;
   readonly #parts: LocalStoreParts;
-  readonly #lifecycle: KvLifecycle;
-  #closing: Promise<void> | undefined;
 
   constructor(parts: LocalStoreParts) {
-    const lifecycle = new KvLifecycle();
-    super(parts.engine, { lifecycle, limits: parts.limits });
+    const { engine, limits, closeTimeoutMs, logger } = parts;
+    super(engine, {
+      limits,
+      closeTimeoutMs,
+      onHandlerError: (error) => logger.error({ error: String(error) }, 'an onClose handler failed'),
+      keepAlive: (on) => parts.keepAlive(on),
+      closeEngine: () => engine.close(null, {}),
+    });
     this.#parts = parts;
-    this.#lifecycle = lifecycle;
     this.closed = parts.engine.stopped(null, {}).then(
       ({ reason, error }): StoreClosed => (error === undefined ? { reason } : { reason, error: fromPlainError(error) }),
       () => ({ reason: 'closed' as const }),
@@ -78,37 +80,7 @@ export class LocalStore extends KvRoot implements KvStore {
   }
 
   async backup(to: ByteSink, opts?: BackupOptions): Promise<BackupReport> {
-    this.#lifecycle.assertOpen();
+    this.lifecycle.assertOpen();
     return backUp((request) => this.#parts.engine.backup(request), to, opts);
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  ref(): this {
-    this.#parts.keepAlive(true);
-    return this;
-  }
-
-  unref(): this {
-    this.#parts.keepAlive(false);
-    return this;
-  }
-
-  /** Handlers first, while everything still serves; half of the time is theirs at the most. */
-  async #close(): Promise<void> {
-    const { engine, logger, closeTimeoutMs } = this.#parts;
-    const patience = AbortSignal.timeout(Math.ceil(closeTimeoutMs / 2));
-    await this.#lifecycle.runHandlers((error) => {
-      logger.error({ error: String(error) }, 'an onClose handler failed');
-    }, patience);
-    this.#lifecycle.close();
-    await engine.close(null, {});
   }
 }

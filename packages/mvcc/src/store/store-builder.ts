@@ -2,14 +2,12 @@ import type { FileSystem } from '../files/file-system.js';
 import { encodeCheckpoint } from './checkpoint-record.js';
 import { completion } from './completion.js';
 import { emptyManifest } from './history/manifest.js';
-import type { OrderedBatch, OrderedStore, OrderedStores } from './ordered-store.js';
+import type { OrderedStore, OrderedStores } from './ordered-store.js';
 import { encodeRecord } from './record-codec.js';
 import { StoreDirectory } from './store-directory.js';
 import { checkpointKey, storedKey } from './stored-keys.js';
+import { SyncedBatches } from './synced-batches.js';
 import type { KeyedRecord, StoreState } from './types.js';
-
-/** Bytes of records in one batch: each batch is synced, so that no later one can survive it. */
-const batchBytes = 4 * 1024 * 1024;
 
 /**
  * Builds a store without history in an empty directory. The record of the checkpoint goes last and `CURRENT` after it:
@@ -18,12 +16,12 @@ const batchBytes = 4 * 1024 * 1024;
 export class StoreBuilder {
   readonly #directory: StoreDirectory;
   readonly #store: OrderedStore;
-  #batch: OrderedBatch | undefined;
-  #inBatch = 0;
+  readonly #batches: SyncedBatches;
 
   private constructor(directory: StoreDirectory, store: OrderedStore) {
     this.#directory = directory;
     this.#store = store;
+    this.#batches = new SyncedBatches(store);
   }
 
   /** @throws CoterieError ERR_STORAGE */
@@ -35,41 +33,23 @@ export class StoreBuilder {
 
   /** One call at a time. */
   async add(items: readonly KeyedRecord[]): Promise<void> {
-    for (const { key, record } of items) await this.#write(storedKey(key), encodeRecord(record));
+    for (const { key, record } of items) await this.#batches.put(storedKey(key), encodeRecord(record));
   }
 
   /** Durable and current when it resolves. */
   async finish(state: StoreState): Promise<void> {
-    await this.#flush();
-    await this.#write(checkpointKey, encodeCheckpoint({ state, history: emptyManifest }));
-    await this.#flush();
+    await this.#batches.flush();
+    await this.#batches.put(checkpointKey, encodeCheckpoint({ state, history: emptyManifest }));
+    await this.#batches.flush();
     await this.close();
     this.#directory.makeCurrent(1);
   }
 
   /** Once, unless it was finished. */
   async close(): Promise<void> {
-    this.#batch?.discard();
-    this.#batch = undefined;
+    this.#batches.discard();
     await completion<undefined>((done) => {
       this.#store.close(done);
-    });
-  }
-
-  async #write(key: string, value: Uint8Array): Promise<void> {
-    this.#batch ??= this.#store.batch();
-    this.#batch.put(key, value);
-    this.#inBatch += key.length + value.length;
-    if (this.#inBatch >= batchBytes) await this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    const batch = this.#batch;
-    if (batch === undefined) return;
-    this.#batch = undefined;
-    this.#inBatch = 0;
-    await completion<undefined>((done) => {
-      batch.write({ sync: true }, done);
     });
   }
 }

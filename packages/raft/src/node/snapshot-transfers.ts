@@ -1,6 +1,7 @@
 import type { Index, NodeId, SnapshotMeta } from '../core/messages.js';
 import type { Clock } from '../ports/clock.js';
 import type { SnapshotHolds } from './snapshot-holds.js';
+import { SnapshotReception } from './snapshot-reception.js';
 import type { Observer } from '../ports/observer.js';
 import type { SnapshotSink, SnapshotStore } from '../ports/snapshot-store.js';
 import type { Transport } from '../ports/transport.js';
@@ -24,13 +25,6 @@ interface Sending {
   index: Index | undefined;
 }
 
-interface Receiving {
-  readonly sink: SnapshotSink;
-  /** When it last came forward; undefined while the sink is at work, which takes as long as its disk does. */
-  idleSinceMs: number | undefined;
-  over: boolean;
-}
-
 /**
  * A snapshot of which nothing comes for so long is given up, so that another one can be received: not every transport
  * notices that a sender is gone. In ms; a shorter `snapshotTransferMs` counts instead.
@@ -42,13 +36,13 @@ export class SnapshotTransfers {
   readonly #host: TransferHost;
   readonly #transferMs: number;
   readonly #sending = new Map<NodeId, Sending>();
-  /** `opening`: the store has not answered yet where it goes. */
-  #receiving: Receiving | 'opening' | undefined;
+  readonly #reception: SnapshotReception;
   #closed = false;
 
   constructor(host: TransferHost, transferMs: number) {
     this.#host = host;
     this.#transferMs = transferMs;
+    this.#reception = new SnapshotReception(host.clock, Math.min(transferMs, receiveIdleMsMax));
   }
 
   begin(to: NodeId): void {
@@ -66,68 +60,21 @@ export class SnapshotTransfers {
   sweep(): void {
     const now = this.#host.clock.now();
     for (const sending of this.#sending.values()) if (now - sending.startedMs > this.#transferMs) sending.abort.abort();
-    const receiving = this.#receiving;
-    if (receiving === undefined || receiving === 'opening' || receiving.idleSinceMs === undefined) return;
-    if (now - receiving.idleSinceMs > Math.min(this.#transferMs, receiveIdleMsMax))
-      this.#giveUp(receiving).catch(() => undefined);
-  }
-
-  async #giveUp(receiving: Receiving): Promise<void> {
-    if (receiving.over) return;
-    receiving.over = true;
-    try {
-      await receiving.sink.abort();
-    } finally {
-      this.#ended(receiving);
-    }
+    this.#reception.sweep();
   }
 
   async receive(from: NodeId, meta: SnapshotMeta): Promise<SnapshotSink> {
-    if (this.#closed || this.#receiving !== undefined) throw new Error('another snapshot is being received');
-    this.#receiving = 'opening';
-    let sink: SnapshotSink;
-    try {
-      sink = await this.#host.snapshots.receiveSnapshot(meta);
-    } catch (error) {
-      this.#receiving = undefined;
-      throw error;
-    }
-    const receiving: Receiving = { sink, idleSinceMs: this.#host.clock.now(), over: false };
-    this.#receiving = receiving;
-    return {
-      get offset() {
-        return sink.offset;
+    if (this.#closed) throw new Error('no snapshot is received any more');
+    const { snapshots, observer } = this.#host;
+    return this.#reception.receive(
+      () => snapshots.receiveSnapshot(meta),
+      async (sink) => {
+        await sink.commit();
+        observer({ type: 'snapshot', action: 'received', peer: from, index: meta.index });
+        // Not taken (something newer is here by now): what was received is removed when the store is opened again.
+        await this.#host.received(meta, from);
       },
-      write: (chunk) => this.#work(receiving, () => sink.write(chunk)),
-      commit: async () => {
-        try {
-          await this.#work(receiving, async () => {
-            await sink.commit();
-            this.#host.observer({ type: 'snapshot', action: 'received', peer: from, index: meta.index });
-            // Not taken (something newer is here by now): what was received is removed when the store is opened again.
-            await this.#host.received(meta, from);
-          });
-        } finally {
-          this.#ended(receiving);
-        }
-      },
-      abort: () => this.#giveUp(receiving),
-    };
-  }
-
-  async #work(receiving: Receiving, step: () => Promise<void>): Promise<void> {
-    if (receiving.over) throw new Error('this transfer was given up');
-    receiving.idleSinceMs = undefined;
-    try {
-      await step();
-    } finally {
-      receiving.idleSinceMs = this.#host.clock.now();
-    }
-  }
-
-  #ended(receiving: Receiving): void {
-    receiving.over = true;
-    if (this.#receiving === receiving) this.#receiving = undefined;
+    );
   }
 
   close(): void {

@@ -2,13 +2,14 @@ import type { SnapshotMeta, SnapshotSink } from '@coterie/raft';
 import { CoterieError } from '@coterie/errors';
 import type { BackgroundFiles } from '../../files/background-files.js';
 import { decodeCheckpoint, encodeCheckpoint, type CheckpointRecord } from '../checkpoint-record.js';
-import { completion, nextTurn, type Defer } from '../completion.js';
+import { nextTurn, type Defer } from '../completion.js';
 import { ChangeAssembler } from '../history/change-assembler.js';
 import { emptyManifest, type HistoryManifest } from '../history/manifest.js';
 import { SegmentWriter } from '../history/segment-writer.js';
-import type { OrderedBatch, OrderedStore } from '../ordered-store.js';
+import type { OrderedStore } from '../ordered-store.js';
 import { encodeRecord } from '../record-codec.js';
 import { checkpointKey, storedKey } from '../stored-keys.js';
+import { SyncedBatches } from '../synced-batches.js';
 import type { StoreState } from '../types.js';
 import {
   blockHeadBytes,
@@ -20,9 +21,6 @@ import {
   type Block,
   type SnapshotTotals,
 } from './snapshot-format.js';
-
-/** Bytes of records in one batch: each batch is synced, so that no later one can survive it. */
-const batchBytes = 4 * 1024 * 1024;
 
 export interface ImportTarget {
   readonly directory: string;
@@ -45,6 +43,7 @@ export class SnapshotImport implements SnapshotSink {
   readonly meta: SnapshotMeta;
   readonly #target: ImportTarget;
   readonly #writer: SegmentWriter;
+  readonly #batches: SyncedBatches;
   readonly #assembler = new ChangeAssembler(0);
   #unread: Uint8Array = new Uint8Array(0);
   #offset = 0;
@@ -53,8 +52,6 @@ export class SnapshotImport implements SnapshotSink {
   #keys = 0;
   #events = 0;
   #lastKind = 0;
-  #batch: OrderedBatch | undefined;
-  #inBatch = 0;
   #history: HistoryManifest = emptyManifest;
   #checkpoint: CheckpointRecord | undefined;
   #fault: Error | undefined;
@@ -65,6 +62,7 @@ export class SnapshotImport implements SnapshotSink {
   constructor(meta: SnapshotMeta, target: ImportTarget) {
     this.meta = meta;
     this.#target = target;
+    this.#batches = new SyncedBatches(target.store);
     this.#writer = new SegmentWriter(target.files, target.directory, emptyManifest, target.limits);
   }
 
@@ -114,9 +112,9 @@ export class SnapshotImport implements SnapshotSink {
       const state = this.#complete();
       await this.#writer.close();
       const checkpoint = { state, history: this.#history };
-      await this.#flush();
-      await this.#write(checkpointKey, encodeCheckpoint(checkpoint));
-      await this.#flush();
+      await this.#batches.flush();
+      await this.#batches.put(checkpointKey, encodeCheckpoint(checkpoint));
+      await this.#batches.flush();
       this.#checkpoint = checkpoint;
     });
   }
@@ -144,8 +142,7 @@ export class SnapshotImport implements SnapshotSink {
     this.#fault ??= new CoterieError('ERR_ABORTED', { message: 'the snapshot was given up' });
     // What it builds is removed, so nothing may be added to it any more.
     await this.#step;
-    this.#batch?.discard();
-    this.#batch = undefined;
+    this.#batches.discard();
     await this.#writer.close().catch(() => undefined);
     await this.#target.close();
     if (this.#checkpoint === undefined) await this.#target.remove();
@@ -187,7 +184,7 @@ export class SnapshotImport implements SnapshotSink {
 
   async #takeKeys(content: Uint8Array): Promise<void> {
     for (const { key, record } of decodeItems(content)) {
-      await this.#write(storedKey(key), encodeRecord(record));
+      await this.#batches.put(storedKey(key), encodeRecord(record));
       this.#keys++;
     }
   }
@@ -198,23 +195,6 @@ export class SnapshotImport implements SnapshotSink {
     const changes = this.#assembler.changes.splice(0);
     for (const { events } of changes) this.#events += events.length;
     if (changes.length > 0) this.#history = await this.#writer.append(changes, 0);
-  }
-
-  async #write(key: string, value: Uint8Array): Promise<void> {
-    this.#batch ??= this.#target.store.batch();
-    this.#batch.put(key, value);
-    this.#inBatch += key.length + value.length;
-    if (this.#inBatch >= batchBytes) await this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    const batch = this.#batch;
-    if (batch === undefined) return;
-    this.#batch = undefined;
-    this.#inBatch = 0;
-    await completion<undefined>((done) => {
-      batch.write({ sync: true }, done);
-    });
   }
 
   async #guard(step: () => Promise<void>): Promise<void> {
