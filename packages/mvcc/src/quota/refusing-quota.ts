@@ -19,8 +19,8 @@ interface Known {
  * The quota that refuses a write before it becomes an entry of the log.
  *
  * It refuses only what apply would refuse on the same state, whichever branch a transaction takes and whatever its
- * compares say: everything else is left to apply. Far below every quota it looks at no key, and it never reads the disk:
- * that would hold up the event loop, and could fail.
+ * compares say: everything else is left to apply. Far below every quota it looks at no key, and it never reads the
+ * disk: that would hold up the event loop, and could fail.
  */
 export function refusingQuota(request: WriteRequest, quotas: Quotas, state: Known): Exceeded | undefined {
   if (request.kind === 'compact' || isSetting(request) || quotas.roomFor(mostBytes(request))) return undefined;
