@@ -2,6 +2,8 @@ import { afterEach, expect, test } from 'vitest';
 import { openPeer } from '../../src/open-peer.js';
 import type { Peer } from '../../src/peer.js';
 
+const refusals = 50;
+
 const open: Peer[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((peer) => peer.close()));
@@ -25,8 +27,11 @@ test('a quota is set, refuses before the log, is seen, and heals by a delete', a
   ]);
   const { appliedIndex, revision } = await status(peer);
   const refused = { code: 'ERR_NO_SPACE', outcome: 'not-applied', retryable: true, limit: 70 };
-  await expect(peer.put('b', '')).rejects.toMatchObject(refused);
-  expect(await status(peer)).toMatchObject({ appliedIndex, revision, featureLevel: 2 });
+  for (let i = 0; i < refusals; i++) await expect(peer.put('b', '')).rejects.toMatchObject(refused);
+  const after = await status(peer);
+  expect(after).toMatchObject({ revision, featureLevel: 2 });
+  // None of them became an entry; the peer's own upkeep may have made one or two.
+  expect(after.appliedIndex - appliedIndex).toBeLessThan(refusals / 2);
   // Behind a write that may make room only apply can tell.
   const both = await Promise.allSettled([peer.put('a', '54321'), peer.put('b', '')]);
   expect(both).toMatchObject([{ status: 'fulfilled' }, { status: 'rejected', reason: refused }]);

@@ -1,6 +1,6 @@
 import { CoterieError } from '@coterie/errors';
 import { completion, nextTurn, type Defer } from './completion.js';
-import type { DiskImage } from './disk-image.js';
+import type { DiskImage, RecordCursor } from './disk-image.js';
 import { mergeOrdered, type Overlay } from './overlay.js';
 import type { PointReads } from './point-reads.js';
 import type { BinaryKey, KeyedRecord, KeyRange, KeyRecord, PageSize, StoreView, ViewRange } from './types.js';
@@ -28,6 +28,8 @@ export const pageRecordBytes = 64;
 export class LiveView implements StoreView {
   readonly revision: number;
   readonly #source: ViewSource;
+  /** Of scans that are not at their end: each holds the image. */
+  readonly #cursors = new Set<RecordCursor>();
   #ended: Error | undefined;
 
   constructor(source: ViewSource) {
@@ -53,6 +55,7 @@ export class LiveView implements StoreView {
     const { overlay, image, defer } = this.#source;
     const { reverse, pageBytes, pageRecords } = what;
     const cursor = image.iterate(what.range, reverse, pageBytes, pageRecords);
+    this.#cursors.add(cursor);
     let rest = what.range;
     let stored: readonly KeyedRecord[] = [];
     let more = true;
@@ -81,6 +84,7 @@ export class LiveView implements StoreView {
         this.#check();
       }
     } finally {
+      this.#cursors.delete(cursor);
       cursor.close();
     }
   }
@@ -94,6 +98,9 @@ export class LiveView implements StoreView {
   end(error: Error): void {
     if (this.#ended !== undefined) return;
     this.#ended = error;
+    // Whoever stopped between two pages may never come back for the next one.
+    for (const cursor of this.#cursors) cursor.close();
+    this.#cursors.clear();
     this.#source.overlay.active.closeView();
     this.#source.image.release();
     this.#source.closed(this);

@@ -309,6 +309,23 @@ test('an open view outlives the installation, a checkpoint that was under way do
   await to.run(to.store.close());
 });
 
+test('a view that is closed between two pages of a scan holds up nobody: the store that it read ends', async () => {
+  const from = await sender();
+  const opened = await open(from);
+  const to = await new Member(2).start();
+  await to.live(25);
+  const sink = await to.run(to.store.receiveSnapshot(opened.meta));
+  await send(to, sink, await readAll(from, opened));
+  await to.run(sink.commit());
+  const view = to.store.view();
+  const pages = view.scan({ range: { start: '' }, reverse: false, pageBytes: 1 });
+  expect((await to.run(pages.next())).done).toBe(false);
+  to.store.installSnapshot(opened.meta);
+  await to.run(view.close());
+  await to.run(to.store.close());
+  await expect(to.run(pages.next())).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+});
+
 test('an export is one file for all who read it, is what it was while checkpoints go on, and leaves nothing behind', async () => {
   const from = await sender();
   const [one, other] = [await open(from), await open(from)];
