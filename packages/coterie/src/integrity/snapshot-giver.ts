@@ -5,7 +5,7 @@ import type { Member } from '../membership/member-record.js';
 
 /** What the leader's side of a rebuild needs of its member. */
 export interface GiverHost {
-  readonly machine: Pick<MvccStateMachine, 'openSnapshot' | 'checkpointSoon'>;
+  readonly machine: Pick<MvccStateMachine, 'openSnapshot' | 'checkpointSoon' | 'checkpointIndex'>;
   readonly transport: Pick<Transport, 'sendSnapshot'>;
   readonly clock: Clock;
   readonly transferMs: number;
@@ -53,11 +53,15 @@ export class SnapshotGiver {
   async #give(to: NodeId, minIndex: number, signal: AbortSignal): Promise<void> {
     const { machine, transport } = this.#host;
     try {
+      // Checkpoints of members do not stand at equal places: the log there may begin behind ours, and must not be cut.
+      // And a young member has none at all, which is nothing to send either. The next question finds a new one.
+      if (machine.checkpointIndex < Math.max(1, minIndex)) {
+        machine.checkpointSoon();
+        return;
+      }
       const { meta, source } = await machine.openSnapshot();
       try {
-        // Checkpoints of members do not stand at equal places. The log there begins behind ours, and must not be cut.
-        if (meta.index < minIndex) machine.checkpointSoon();
-        else if (!signal.aborted) await transport.sendSnapshot(to, meta, source, { signal });
+        if (!signal.aborted) await transport.sendSnapshot(to, meta, source, { signal });
       } finally {
         await source.close();
       }

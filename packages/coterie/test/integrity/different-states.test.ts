@@ -94,3 +94,21 @@ test('where all members differ nobody is right: writes are refused, and the stat
     expect(cluster.machines[name]!.storage().condemned()).toBeUndefined();
   }
 });
+
+test('a member that differs before anybody has a checkpoint rebuilds itself from one that the others then make', async () => {
+  const names = ['a', 'b', 'c'];
+  cluster = new SmallCluster(names, { integrity });
+  const wrong = { versions: 0 };
+  const storage = (name: string): PeerStorage => cluster.machines[name]!.storage({ checkpointBytes: 64 * 1024 * 1024 });
+  await Promise.all(
+    names.map((name) => cluster.open(name, { storage: name === 'b' ? erring(storage(name), wrong) : storage(name) })),
+  );
+  await Promise.all([...cluster.engines.values()].map((engine) => engine.ready(null, {})));
+  await cluster.put('a', 'counted', 'once');
+  for (const name of names) expect(cluster.engine(name).replica!.machine.checkpointIndex).toBe(0);
+  await err({ b: wrong }, { b: 5 });
+  await until('it is what the others are', async () => {
+    const { state } = cluster.engine('b').status;
+    return state === 'ready' && (await counted('b').catch(() => undefined)) === 2;
+  });
+});

@@ -15,7 +15,7 @@ export class Machine {
   readonly disk = new SimDisk({ random: new SeededRandom(1), schedule: later });
   readonly ordered = new ModelOrderedStores((fn) => systemTurns.defer(fn));
 
-  storage(): PortStorage {
+  storage(more: { readonly checkpointBytes?: number } = {}): PortStorage {
     return new PortStorage({
       dir: 'data',
       files: this.disk.files,
@@ -25,7 +25,7 @@ export class Machine {
       defer: (fn) => systemTurns.defer(fn),
       segmentBytes: 16 * 1024,
       // Nothing stays in memory for long: what is read comes from the disk.
-      storeLimits: { checkpointBytes: 4096, cacheBytes: 1, recentBytes: 1, segmentBytes: 4096 },
+      storeLimits: { checkpointBytes: 4096, cacheBytes: 1, recentBytes: 1, segmentBytes: 4096, ...more },
     });
   }
 

@@ -23,7 +23,7 @@ export class DiskImage {
   readonly #snapshot: OrderedSnapshot;
   readonly #counters: StoreCounters;
   readonly #freed: () => void;
-  readonly #damaged: (error: Error) => void;
+  readonly #tellDamage: (error: Error) => void;
   #holders = 1;
 
   /**
@@ -35,7 +35,7 @@ export class DiskImage {
     this.#counters = counters;
     this.#snapshot = store.snapshot();
     this.#freed = freed;
-    this.#damaged = damaged;
+    this.#tellDamage = damaged;
   }
 
   hold(): void {
@@ -46,6 +46,12 @@ export class DiskImage {
     if (--this.#holders > 0) return;
     this.#snapshot.release();
     this.#freed();
+  }
+
+  /** For damage that only somebody sees who has read all of it. @returns the error */
+  damaged(error: CoterieError): CoterieError {
+    this.#tellDamage(error);
+    return error;
   }
 
   /** @throws CoterieError ERR_CORRUPT, ERR_STORAGE */
@@ -121,7 +127,7 @@ export class DiskImage {
   }
 
   #report(error: unknown): void {
-    if (error instanceof CoterieError && error.code === 'ERR_CORRUPT') this.#damaged(error);
+    if (error instanceof CoterieError && error.code === 'ERR_CORRUPT') this.damaged(error);
   }
 }
 

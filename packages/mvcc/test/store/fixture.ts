@@ -4,6 +4,7 @@ import { ModelOrderedStores } from '../../src/store/model-ordered-store.js';
 import { openLevelStore } from '../../src/store/open-level-store.js';
 import { recordChecksum } from '../../src/store/record-checksum.js';
 import { initialState } from '../../src/store/checkpoint-record.js';
+import { ContentSum } from '../../src/store/content-sum.js';
 import type { StoreLimits } from '../../src/store/store-limits.js';
 import type { Store } from '../../src/store/store.js';
 import type { BinaryKey, KeyEvent, KeyRecord, RevisionEvents, StoreState } from '../../src/store/types.js';
@@ -147,6 +148,7 @@ export class Writer {
   readonly live = new Map<BinaryKey, KeyRecord>();
   readonly checkpoints: StoreState[] = [];
   failures: Error[] = [];
+  #content = new ContentSum();
 
   constructor(public store: Store) {
     this.adopt(store);
@@ -159,6 +161,7 @@ export class Writer {
     this.index = state.appliedIndex;
     this.revision = state.revision;
     this.compactRevision = state.compactRevision;
+    this.#content = new ContentSum(state.contentSum, state.keys);
     store.attach({
       freeze: () => this.state(),
       checkpointed: (at) => this.checkpoints.push(at),
@@ -173,6 +176,8 @@ export class Writer {
       appliedTerm: 7,
       revision: this.revision,
       compactRevision: this.compactRevision,
+      contentSum: this.#content.sum,
+      keys: this.#content.keys,
       cluster: Uint8Array.of(1, 2, 3),
       sessions: bytes(`sessions at ${this.index}`),
       leases: bytes(`leases at ${this.index}`),
@@ -192,6 +197,7 @@ export class Writer {
     if (events.length > 0) {
       change = { revision, events };
       this.revision = revision;
+      for (const event of events) this.#content.change(event);
       this.store.commit(change);
     }
     this.entryApplied();

@@ -1,8 +1,10 @@
+import { CoterieError } from '@coterie/errors';
 import type { BackgroundFiles } from '../../files/background-files.js';
 import type { FileHandle } from '../../files/file-system.js';
 import { storageError } from '../../files/storage-error.js';
 import { encodeCheckpoint } from '../checkpoint-record.js';
 import { completion } from '../completion.js';
+import { ContentSum } from '../content-sum.js';
 import type { DiskImage } from '../disk-image.js';
 import { encodeEvents } from '../history/event-codec.js';
 import type { History } from '../history/history.js';
@@ -49,23 +51,30 @@ export async function writeExport(files: BackgroundFiles, file: FileHandle, sour
   return writer.size;
 }
 
-async function exportKeys(writer: BlockWriter, { image, sliceBytes }: ExportSource): Promise<number> {
+/** What is gone from the disk is damage like a bad checksum: whoever took the rest would refuse it again and again. */
+async function exportKeys(writer: BlockWriter, { state, image, sliceBytes }: ExportSource): Promise<number> {
   const cursor = image.iterate({ start: '' }, false, sliceBytes);
-  let count = 0;
+  const found = new ContentSum();
   try {
     for (;;) {
       const page = await completion<readonly KeyedRecord[]>((done) => {
         cursor.next(done);
       });
-      for (const entry of page) await writer.put(blockKinds.keys, encodeItem(entry));
-      count += page.length;
+      for (const entry of page) {
+        await writer.put(blockKinds.keys, encodeItem(entry));
+        found.add(entry.record.crc32c);
+      }
       if (page.length === 0) break;
     }
   } finally {
     cursor.close();
   }
+  if (!found.equals(new ContentSum(state.contentSum, state.keys))) {
+    const message = `the disk holds ${found.keys} keys whose sum is not that of the ${state.keys} keys of the checkpoint`;
+    throw image.damaged(new CoterieError('ERR_CORRUPT', { message }));
+  }
   await writer.flush();
-  return count;
+  return found.keys;
 }
 
 async function exportEvents(
