@@ -30,6 +30,7 @@ import type { LocalDiagnostics, LocalEngine, LocalStop } from './engine.js';
 import { LocalLog, type Durability, type LocalLogLimits } from './local-log.js';
 import { localIdentity, type LocalIdentity } from './local-identity.js';
 import { openReplica, type LocalReplica } from './open-replica.js';
+import { physicallyDeleted } from './physical-compaction.js';
 
 /** Everything a {@link StoreEngine} stands on. */
 export interface StoreEngineParts {
@@ -131,18 +132,17 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
     const exceeded = this.proposer.open > 0 ? undefined : this.machine.quotaRefusing(request);
     if (exceeded !== undefined) throw beyondQuota(exceeded);
     const result = this.proposer.write(request, control);
-    return request.kind === 'compact' && request.physical === true ? this.#deleted(request, await result) : result;
+    return request.kind === 'compact' && request.physical === true
+      ? this.#deleted(request.revision, result, control)
+      : result;
   }
 
-  async #deleted({ revision }: { readonly revision: number }, result: WriteResult): Promise<WriteResult> {
-    let done = false;
-    const deleting = this.machine.deleteCompacted(revision).then(() => {
-      done = true;
-    });
-    await this.#within(deleting, this.#parts.requestTimeoutMs);
-    if (done) return result;
-    const message = 'what was compacted was not gone from the disk in time';
-    throw new CoterieError('ERR_TIMEOUT', { message, outcome: 'applied' });
+  async #deleted(revision: number, done: Promise<WriteResult>, control: CallControl): Promise<WriteResult> {
+    const result = await done;
+    const { clock, requestTimeoutMs } = this.#parts;
+    const timeoutMs = control.timeoutMs ?? requestTimeoutMs;
+    await physicallyDeleted(this.machine.deleteCompacted(revision), clock, { ...control, timeoutMs });
+    return result;
   }
 
   async get(
