@@ -264,6 +264,14 @@ const replication = [
     world: practising(['stall']),
   },
   {
+    name: 'store-stall-unnoticed',
+    file: node('machine-watch'),
+    find: 'if (this.#stoodFor > this.#stallTicks && this.#core.isLeader) this.#giveUp();',
+    replace: '',
+    why: 'a leader whose log works and whose store hangs commits what it cannot apply, and nobody else may lead',
+    world: practising(['storeStall']),
+  },
+  {
     name: 'failed-snapshot-unreported',
     file: core('leader'),
     find: "if (progress?.state !== 'snapshot') return;",

@@ -148,6 +148,10 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     return false;
   }
 
+  diskWait(): number | undefined {
+    return this.#store.diskWait;
+  }
+
   apply(entry: CommittedEntry): void {
     const effects = this.#state.apply(entry, this.#commands.take(entry));
     for (const change of effects.changes) this.#scrub.applied(change);

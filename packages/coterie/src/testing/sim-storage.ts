@@ -41,6 +41,8 @@ export class SimMachine {
   untraceable = 0;
   /** Operations of the log that took {@link longStallMs} or more. */
   longStalls = 0;
+  /** Operations of store and history that have ended. */
+  storeOperations = 0;
   readonly #logPace: DiskPace;
   readonly #storePace: DiskPace;
   #lostBefore = 0;
@@ -152,6 +154,13 @@ export class SimMachine {
     });
   }
 
+  #afterStore(ms: number, fn: () => void): void {
+    this.#storePace.schedule(ms, () => {
+      this.storeOperations++;
+      fn();
+    });
+  }
+
   #storeLatency(): number {
     return storeMs * this.storeSlowness * (0.5 + this.random.next());
   }
@@ -173,13 +182,13 @@ export class SimMachine {
   #newDisk(): SimDisk {
     return new SimDisk({
       random: this.random,
-      schedule: (ms, fn) => this.#storePace.schedule(ms, fn),
+      schedule: (ms, fn) => this.#afterStore(ms, fn),
       latencyMs: () => this.#storeLatency(),
     });
   }
 
   #newOrdered(): ModelOrderedStores {
-    return new ModelOrderedStores((fn) => this.#storePace.schedule(this.#storeLatency(), fn), this.random);
+    return new ModelOrderedStores((fn) => this.#afterStore(this.#storeLatency(), fn), this.random);
   }
 }
 

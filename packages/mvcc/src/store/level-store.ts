@@ -120,6 +120,10 @@ export class LevelStore implements Store {
     return this.#body.overloaded;
   }
 
+  get diskWait(): number | undefined {
+    return this.#body.diskWait;
+  }
+
   peek(key: BinaryKey): KeyRecord | undefined | 'on-disk' {
     return this.#body.layers.peek(key);
   }

@@ -41,11 +41,22 @@ export class Prefetch {
   readonly #skips = new Map<BinaryKey, BinaryKey>();
   #skipsOf: DiskImage | undefined;
   #bytes = 0;
+  #loads = 0;
+  #steps = 0;
 
   constructor(layers: Layers, limits: StoreLimits, failed: (error: Error) => void) {
     this.#layers = layers;
     this.#limits = limits;
     this.#failed = failed;
+  }
+
+  get loading(): boolean {
+    return this.#loads > 0;
+  }
+
+  /** Reads of the disk that have ended. */
+  get steps(): number {
+    return this.#steps;
   }
 
   /** @see Store.prefetch */
@@ -78,12 +89,14 @@ export class Prefetch {
     const needed = new Set(wanted.ranges.map(({ range }) => rangeId(range)));
     const image = this.#layers.image;
     image.hold();
+    this.#loads++;
     try {
       for (let at = 0; at < keys.length; at += readKeys) {
         const group = keys.slice(at, at + readKeys);
         const records = await completion<readonly (KeyedRecord['record'] | undefined)[]>((done) => {
           image.getMany(group, done);
         });
+        this.#steps++;
         group.forEach((key, position) => {
           this.#layers.admit(image, key, records[position]);
         });
@@ -95,6 +108,7 @@ export class Prefetch {
         bytes += await this.#loadRange(image, range, limit, needed);
       }
     } finally {
+      this.#loads--;
       image.release();
     }
   }
@@ -121,6 +135,7 @@ export class Prefetch {
       const page = await completion<readonly KeyedRecord[]>((done) => {
         cursor.next(done);
       });
+      this.#steps++;
       for (const entry of page) {
         if (this.#layers.overlay.find(entry.key) !== undefined) continue;
         records.push(entry);

@@ -132,6 +132,14 @@ export class StoreBody {
     return this.#broken || (frozen !== undefined && active.bytes + frozen.bytes >= 2 * this.#limits.checkpointBytes);
   }
 
+  /** @see Store.diskWait */
+  get diskWait(): number | undefined {
+    if (this.prefetch.loading) return this.prefetch.steps;
+    if (!this.overloaded) return undefined;
+    const { checkpoints, diskWrites } = this.#host.counters;
+    return checkpoints + diskWrites + this.history.steps;
+  }
+
   lookup(key: BinaryKey): KeyRecord | undefined {
     const known = this.layers.peek(key);
     if (known !== 'on-disk') return known;

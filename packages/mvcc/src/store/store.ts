@@ -79,6 +79,11 @@ export interface Store {
   checkpointSoon(): void;
   /** True while memtable and frozen memtable are both full: proposals get ERR_OVERLOADED. */
   readonly overloaded: boolean;
+  /**
+   * While `prefetch` is loading, or the store is overloaded until its checkpoint is written: a number that changes with
+   * every operation of the disk for that which ends. Otherwise undefined.
+   */
+  readonly diskWait: number | undefined;
 
   // ------------------------------------------------------------------------------------------ reads
   /** The newest version when it is known without a disk; 'on-disk' when only a disk read can tell. */

@@ -46,6 +46,7 @@ export const emptyImage: Image = { state: freshState, records: new Map(), histor
 export class MemoryStore implements Store {
   readonly statistics = { checkpoints: 0, diskReads: 0, diskWrites: 0 };
   overloaded = false;
+  readonly diskWait = undefined;
   #image: Image;
   #records: Map<BinaryKey, KeyRecord>;
   #history: RevisionEvents[];

@@ -244,6 +244,14 @@ export class RaftCore {
     forgetLeader(this.state);
   }
 
+  /**
+   * Whether this member may campaign; it may at first. One whose state machine stands still votes and acknowledges like
+   * any other, and does not ask to lead, nor take over when it is told to. A leader stays one: see `stepDown`.
+   */
+  setFit(fit: boolean): void {
+    this.state.fit = fit;
+  }
+
   /** A leader becomes a follower of nobody in its own term. */
   stepDown(): void {
     const s = this.state;

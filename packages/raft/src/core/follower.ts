@@ -51,7 +51,8 @@ export function onHeartbeat(s: CoreState, message: Heartbeat): void {
   // A leader tells no more than what it knows us to hold. If we do not hold it, our disk has lost what it promised:
   // commit nothing.
   if (message.commit <= s.log.lastIndex) s.log.commitTo(message.commit);
-  const priority = s.config.leaderPriority ?? 0;
+  // One that is unfit could not take over: nobody is to hand over to it again and again.
+  const priority = s.fit ? (s.config.leaderPriority ?? 0) : 0;
   s.send({
     type: 'heartbeatResponse',
     group: s.config.group,

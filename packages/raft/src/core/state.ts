@@ -53,6 +53,9 @@ export class CoreState {
   preferenceWait = 0;
   preferenceBackoff = 0;
 
+  /** Whether the state machine would serve a leader. One that is unfit does not campaign, not even when told to. */
+  fit = true;
+
   /** Ticks since this member last promised to help no other leader; Infinity when it never did. See lease.ts. */
   promiseElapsed: number;
 
@@ -91,10 +94,10 @@ export class CoreState {
     this.electionTimeout = this.config.electionTicks + drawn;
   }
 
-  /** A member can lead if it votes and its log is all there. */
+  /** A member can lead if it votes, its log is all there, and its state machine keeps up. */
   get promotable(): boolean {
     const self = this.members.get(this.id);
-    return self !== undefined && !self.learner && !this.outbox.snapshotPending;
+    return self !== undefined && !self.learner && !this.outbox.snapshotPending && this.fit;
   }
 
   send(message: Message): void {

@@ -23,6 +23,7 @@ export class Applier {
   #head = 0;
   #decoded: CommittedEntry | undefined;
   #preparing = false;
+  #prepared = 0;
   #applied: Index;
   #cluster: ClusterState;
 
@@ -47,6 +48,13 @@ export class Applier {
   /** Entries that wait for the state machine. */
   get backlog(): number {
     return this.#queue.length - this.#head;
+  }
+
+  /**
+   * How often the machine was asked to load something, while it is loading; undefined while nothing waits for that.
+   */
+  get loading(): number | undefined {
+    return this.#preparing ? this.#prepared : undefined;
   }
 
   push(entries: readonly Entry[]): void {
@@ -105,6 +113,7 @@ export class Applier {
     });
     if (!ready) {
       this.#preparing = true;
+      this.#prepared++;
       return false;
     }
     this.#machine.apply(decoded);

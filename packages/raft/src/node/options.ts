@@ -103,6 +103,19 @@ function refuse(argument: string, message: string): never {
   throw new CoterieError('ERR_INVALID_ARGUMENT', { message, argument });
 }
 
+/** Election timeouts without any movement after which a state machine that waits for its disk stands still. */
+const stateMachineStallTimeouts = 3;
+/**
+ * The least of it, in ms, however short elections are: a read that shares its threads with the application's own work
+ * may wait for the better part of a second, on a disk that works.
+ */
+const stateMachineStallMsLeast = 2000;
+
+/** Ticks without any movement after which a state machine that waits for its disk stands still. */
+export function stateMachineStallTicks({ electionTimeoutMs, heartbeatMs }: NodeOptions): number {
+  return Math.ceil(Math.max(stateMachineStallTimeouts * electionTimeoutMs, stateMachineStallMsLeast) / heartbeatMs);
+}
+
 /** Election timeout in ticks of one heartbeat. */
 export function electionTicks(options: NodeOptions): number {
   return Math.ceil(options.electionTimeoutMs / options.heartbeatMs);

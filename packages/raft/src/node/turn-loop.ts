@@ -10,6 +10,7 @@ import { LeaderLease } from './leader-lease.js';
 import { LogRelease } from './log-release.js';
 import { LogTime } from './log-time.js';
 import { LogWriter } from './log-writer.js';
+import { MachineWatch } from './machine-watch.js';
 import type { NodeParts } from './node-parts.js';
 import { coreConfig, startCore } from './start-core.js';
 import { electionTicks } from './options.js';
@@ -40,6 +41,7 @@ export class TurnLoop {
   readonly campaign: EarlyCampaign;
   readonly #parts: NodeParts;
   readonly #watch: CoreWatch;
+  readonly #machineWatch: MachineWatch;
   readonly #ticker: Ticker;
   readonly #outbox = new Map<NodeId, Message[]>();
   readonly #install = new SnapshotInstall();
@@ -56,6 +58,7 @@ export class TurnLoop {
     this.core = startCore(parts, config);
     const core = this.core;
     this.applier = new Applier(core, machine, observer, () => this.event(() => undefined));
+    this.#machineWatch = new MachineWatch(core, machine, this.applier, options);
     this.reads = new ReadQueue(options.reads);
     this.logTime = new LogTime(clock);
     this.intake = new CommandIntake({
@@ -260,6 +263,7 @@ export class TurnLoop {
       if (this.core.isLeader) this.core.stepDown();
       return;
     }
+    this.#machineWatch.look();
     this.core.tick();
     this.intake.retry();
     const lostAfter = electionTicks(this.#parts.options);

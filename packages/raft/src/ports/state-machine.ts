@@ -63,6 +63,13 @@ export interface StateMachine {
    *   and a late `ready` is ignored
    */
   prepare(entry: CommittedEntry, ready: () => void): boolean;
+  /**
+   * For a machine on a disk: undefined while neither `prepare` nor what keeps it from taking more commands waits for
+   * that disk; otherwise a number, another one each time when an operation that is waited for has ended. A driver asks
+   * at every tick, and so tells a disk that is slow from one that stands still. Left out: only `ready` counts as
+   * movement.
+   */
+  diskWait?(): number | undefined;
   /** The entry's commands are views of bytes that others share: they are not changed, and what is kept is copied. */
   apply(entry: CommittedEntry): void;
   /** A membership change was applied at this entry. */

@@ -109,7 +109,7 @@ describe('the driver of a member', () => {
     leader.node.submit([command('slow')]);
     world.run(100);
     leader.node.submit([command('behind')]);
-    world.run(3000);
+    world.run(2000);
     expect(leader.machine.commands).toEqual([]);
     expect(leader.node.isLeader).toBe(true);
     leader.machine.holdPrepare = false;

@@ -10,6 +10,7 @@ import { LeaseChecks } from './lease-checks.js';
 import { LogChecks } from './log-checks.js';
 import { LogTimeChecks } from './log-time-checks.js';
 import { StallChecks } from './stall-checks.js';
+import { StoreStallChecks } from './store-stall-checks.js';
 import { watchedLog } from './watched-log.js';
 import { watchedTransport } from './watched-transport.js';
 
@@ -32,6 +33,7 @@ export class SafetyChecks {
   readonly #confs: ConfChecks;
   readonly #answers: AnswerChecks;
   readonly #stalls: StallChecks;
+  readonly #storeStalls: StoreStallChecks;
   readonly #leases: LeaseChecks;
   readonly #logTime: LogTimeChecks;
   readonly #report: (problem: string) => void;
@@ -53,6 +55,7 @@ export class SafetyChecks {
     this.#confs = new ConfChecks(report);
     this.#answers = new AnswerChecks(this.#log, options.leaseReads, report);
     this.#stalls = new StallChecks(options.electionTimeoutMs, report);
+    this.#storeStalls = new StoreStallChecks(options, report);
     this.#leases = new LeaseChecks(report);
     this.#logTime = new LogTimeChecks(report);
   }
@@ -114,6 +117,7 @@ export class SafetyChecks {
       this.#log.send(truth, message);
       this.#answers.send(truth, message);
       this.#stalls.send(truth, message, member.process.now);
+      this.#storeStalls.send(member, message);
     });
   }
 

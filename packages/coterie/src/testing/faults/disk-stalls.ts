@@ -1,6 +1,8 @@
 import { FaultFamily } from './fault-family.js';
 
 const logAlone = 2;
+/** A store that is slower by so much stands still: nothing of it ends while anybody waits. */
+const standing = 1_000_000;
 
 /** Disks that stall. */
 export class DiskStallFaults extends FaultFamily {
@@ -12,13 +14,19 @@ export class DiskStallFaults extends FaultFamily {
   }
 
   /**
-   * Outside the core the disks of logs that stall go on so for good, and others begin to. Those of stores do not: a
-   * leader that cannot load what it is to apply goes on leading, and takes no write (docs/adr/0007).
+   * Outside the core the disks that stall go on so for good, and others begin to. A store that is slow stands still
+   * from now on: on one that moves, however slowly, a leader stays.
    */
   override freeze(core: ReadonlySet<string>): void {
-    for (const machine of this.world.machines.values()) machine.storeSlowness = 1;
-    if (!this.leaveOut(core)) this.stop();
-    else for (const name of core) this.#mend(name);
+    if (!this.leaveOut(core)) {
+      this.stop();
+      return;
+    }
+    for (const name of core) this.#mend(name);
+    for (const name of this.within) {
+      const machine = this.world.machines.get(name)!;
+      if (machine.storeSlowness > 1) machine.storeSlowness = standing;
+    }
   }
 
   override stop(): void {
@@ -41,9 +49,9 @@ export class DiskStallFaults extends FaultFamily {
       const machine = this.world.machines.get(name)!;
       this.world.counts.add('disk slowed');
       // Both, or one of them alone.
-      const part = this.core === undefined ? this.random.nextInt(3) : logAlone;
+      const part = this.random.nextInt(3);
       if (part !== 1) machine.slowness = slowness;
-      if (part !== logAlone) machine.storeSlowness = slowness;
+      if (part !== logAlone) machine.storeSlowness = this.core === undefined ? slowness : standing;
       this.world.time.schedule(forMs, () => {
         if (this.core?.has(name) !== false) this.#mend(name);
       });

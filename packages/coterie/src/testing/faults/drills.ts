@@ -76,6 +76,17 @@ const drills = {
     ground.after(8 * t, () => mendDisks(world));
     return 8 * t;
   },
+  /** The disk of a leader's store alone stands still: what it commits waits for keys that are not in memory. */
+  storeStall: (ground) => {
+    const { world, random, electionTimeoutMs: t } = ground;
+    const { leader } = world;
+    if (leader === undefined) return t;
+    leader.machine.storeSlowness = standing;
+    const write = { kind: 'put', key: `cold/${random.nextInt(1e9)}`, value: Buffer.from('x'), prev: false } as const;
+    leader.engine.write(write, {}).catch(() => undefined);
+    ground.after(12 * t, () => mendDisks(world));
+    return 12 * t;
+  },
   /**
    * Voters become learners and voters again, several at once, and leadership changes before everybody has heard of it.
    */

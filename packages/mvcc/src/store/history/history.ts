@@ -57,6 +57,11 @@ export class History {
     return this.#manifest;
   }
 
+  /** Operations of the files that appending has ended. */
+  get steps(): number {
+    return this.#writer.steps;
+  }
+
   /** Makes changes durable for the next checkpoint. @throws CoterieError ERR_STORAGE */
   append(changes: readonly RevisionEvents[], compactRevision: number): Promise<HistoryManifest> {
     return this.#writer.append(changes, compactRevision);

@@ -25,6 +25,7 @@ export class SegmentWriter {
   readonly #sliceBytes: number;
   #open: OpenSegment | undefined;
   #nextOrdinal: number;
+  #steps = 0;
   /** Without the open one. */
   #finished: HistorySegment[];
 
@@ -40,6 +41,11 @@ export class SegmentWriter {
     this.#sliceBytes = limits.sliceBytes;
     this.#nextOrdinal = manifest.nextOrdinal;
     this.#finished = [...manifest.segments];
+  }
+
+  /** Writes and syncs that have ended. */
+  get steps(): number {
+    return this.#steps;
   }
 
   /**
@@ -114,6 +120,7 @@ export class SegmentWriter {
     await completion<undefined>((done) => {
       this.#files.write(file, bytes, segment.bytes, done);
     });
+    this.#steps++;
     this.#open = { file, segment: { ...segment, lastRevision, bytes: segment.bytes + bytes.length } };
   }
 
@@ -122,6 +129,7 @@ export class SegmentWriter {
     await completion<undefined>((done) => {
       this.#files.datasync(file, done);
     });
+    this.#steps++;
   }
 
   async #finish(): Promise<void> {
