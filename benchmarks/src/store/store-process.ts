@@ -144,7 +144,7 @@ async function compaction(store: KvStore, revisions: number): Promise<StoreFigur
   const keys = 1000;
   let made = 0;
   const writer = async (): Promise<void> => {
-    while (made++ < revisions) await store.put(someKey(keys), values[made % values.length]!);
+    while (made++ < revisions) await patiently(() => store.put(someKey(keys), values[made % values.length]!));
   };
   await Promise.all(Array.from({ length: 1000 }, writer));
   const { revision } = await store.put('last', 'x');

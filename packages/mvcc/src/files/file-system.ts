@@ -70,27 +70,6 @@ export function writeFileAtomically(fs: FileSystem, path: string, bytes: Uint8Ar
   fs.syncDirectory(parentOf(path));
 }
 
-/**
- * The whole content of a file, as long as the file is.
- *
- * For what must not be taken for shorter than it is: `readFile` of `node:fs` ends without a word where a read returns
- * nothing before the end.
- *
- * @throws Error with the code `EIO` when fewer bytes could be read
- */
-export function readWholeFile(fs: FileSystem, path: string): Uint8Array {
-  const file = fs.open(path, 'read');
-  try {
-    const bytes = new Uint8Array(fs.size(file));
-    const got = fs.read(file, bytes, 0);
-    if (got === bytes.length) return bytes;
-    const message = `EIO: only ${got} of ${bytes.length} bytes of '${path}' can be read`;
-    throw Object.assign(new Error(message), { code: 'EIO', syscall: 'read', path });
-  } finally {
-    fs.close(file);
-  }
-}
-
 /** The directory that holds a name. */
 function parentOf(path: string): string {
   const trimmed = path.replace(/\/+$/, '');

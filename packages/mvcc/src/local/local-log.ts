@@ -1,7 +1,7 @@
 import { invariant } from '@coterie/errors';
-import type { Clock, CommittedEntry, Entry, LoadedLog, SubmitResult, TurnScheduler, WallClock } from '@coterie/raft';
+import type { Clock, CommittedEntry, SubmitResult, TurnScheduler, WallClock } from '@coterie/raft';
 import type { MvccStateMachine } from '../machine.js';
-import type { Wal } from '../wal/wal.js';
+import type { LogToReplay, Wal } from '../wal/wal.js';
 import { decodeLocalEntry, encodeLocalEntry, localTerm } from './local-entry.js';
 import { LogClock } from './log-clock.js';
 
@@ -246,13 +246,12 @@ export class LocalLog {
 
 /** Applies what the log holds behind the checkpoint. @throws CoterieError ERR_CORRUPT, ERR_STORAGE */
 export async function replayLog(
-  { entries }: LoadedLog,
+  log: LogToReplay,
   { machine, clock, turns }: Pick<LocalLogParts, 'machine' | 'clock' | 'turns'>,
 ): Promise<void> {
-  const last = entries.at(-1)?.index ?? 0;
-  machine.logDurable(last);
+  machine.logDurable(log.lastIndex);
   let since = clock.now();
-  for (const encoded of behind(entries, machine.applied().index)) {
+  for (const encoded of log.behind(machine.applied().index)) {
     const entry = decodeLocalEntry(encoded);
     await prepared(machine, entry);
     machine.apply(entry);
@@ -260,11 +259,6 @@ export async function replayLog(
     await new Promise<void>((resolve) => turns.defer(resolve));
     since = clock.now();
   }
-}
-
-function behind(entries: readonly Entry[], index: number): readonly Entry[] {
-  const first = entries[0]?.index ?? 0;
-  return entries.slice(Math.max(0, index + 1 - first));
 }
 
 async function prepared(machine: MvccStateMachine, entry: CommittedEntry): Promise<void> {

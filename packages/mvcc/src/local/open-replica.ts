@@ -1,10 +1,10 @@
 import { CoterieError } from '@coterie/errors';
-import type { Clock, LoadedLog, Random, TurnScheduler } from '@coterie/raft';
+import type { Clock, Random, TurnScheduler } from '@coterie/raft';
 import type { DataDir } from '../data-dir/data-dir.js';
 import type { MvccLimits } from '../limits.js';
 import { MvccStateMachine } from '../machine.js';
 import type { Store } from '../store/store.js';
-import type { Wal } from '../wal/wal.js';
+import type { LogToReplay, Wal } from '../wal/wal.js';
 import { freshLocalIdentity, localLogOwner, type LocalIdentity } from './local-identity.js';
 import { replayLog } from './local-log.js';
 
@@ -58,7 +58,7 @@ export async function openReplica(
   const wal = dir.openLog(localLogName, localLogOwner(identity), identity.ready !== true);
   let store: Store | undefined;
   try {
-    const loaded = wal.load();
+    const loaded = wal.loadToReplay();
     if (identity.ready !== true) dir.saveIdentity({ ...identity, ready: true });
     store = await dir.openStore(loaded.start.index);
     return { identity, ...(await replayed(options, wal, loaded, store)) };
@@ -72,12 +72,12 @@ export async function openReplica(
 async function replayed(
   options: OpenReplicaOptions,
   wal: Wal,
-  loaded: LoadedLog,
+  loaded: LogToReplay,
   store: Store,
 ): Promise<Omit<LocalReplica, 'identity'>> {
   const { clock, turns, limits } = options;
   const { appliedIndex, appliedTerm } = store.recovered();
-  const lastIndex = loaded.entries.at(-1)?.index ?? loaded.start.index;
+  const { lastIndex } = loaded;
   if (appliedIndex > lastIndex) {
     const message = `the store stands at entry ${appliedIndex}, and the log ends at ${lastIndex}: a part of it is missing`;
     throw new CoterieError('ERR_CORRUPT', { message });

@@ -10,7 +10,8 @@ import { beginRecord, flags, formatVersion, headerBytes, payloadBytesMax, record
  *   release    group u32, 0 u32, index u64, term u64
  *   carry      "coterlog", version u32, length of the segment's head u32
  */
-const entryHeadBytes = 24;
+/** What stands before the data of an entry. */
+export const entryHeadBytes = 24;
 /** The most data one entry can have in the log, in bytes. */
 export const entryDataBytesMax = payloadBytesMax - entryHeadBytes;
 const hardStateBytes = 32;
@@ -155,6 +156,12 @@ export function groupOf(view: DataView): number | undefined {
 /** The index of an entry, from its payload at `at`. */
 export function entryIndexAt(view: DataView, at: number): number {
   return integerAt(view, at + 16);
+}
+
+/** Index and term of an entry; undefined where its payload is none. */
+export function entryPosition(view: DataView): LogPosition | undefined {
+  if (view.byteLength < entryHeadBytes || kinds[view.getUint8(4)] === undefined) return undefined;
+  return { index: integerAt(view, 16), term: integerAt(view, 8) };
 }
 
 /** Copies the data: an entry must not keep the segment that it was read from. */

@@ -1,21 +1,34 @@
 import { CoterieError } from '@coterie/errors';
 import type { ConfState, Entry, HardState, LoadedLog } from '@coterie/raft';
 import { recordTypes } from './format.js';
-import { decodeEntry, decodeHardState, decodeRelease, decodeSnapshot, groupOf, type LogPosition } from './payloads.js';
-import type { ReadRecord } from './segment-reader.js';
+import {
+  decodeEntry,
+  decodeHardState,
+  decodeRelease,
+  decodeSnapshot,
+  entryPosition,
+  groupOf,
+  type LogPosition,
+} from './payloads.js';
+import { TermRuns } from './term-runs.js';
 
 const nowhere: LogPosition = { index: 0, term: 0 };
+const noChange = (): void => undefined;
 
 /** Rebuilds the log from its records in the order in which they were written. */
 export class ReplayedLog {
   readonly #group: number;
+  readonly #keep: boolean;
+  readonly #runs = new TermRuns();
   #hardState: HardState = { term: 0, vote: 0, commit: 0 };
   #start = nowhere;
   #conf: ConfState | undefined;
   #entries: Entry[] = [];
 
-  constructor(group: number) {
+  /** @param keep whether the entries are wanted, or only where they begin and end */
+  constructor(group: number, keep = true) {
     this.#group = group;
+    this.#keep = keep;
   }
 
   /** The position up to which nothing is needed any more. */
@@ -23,55 +36,74 @@ export class ReplayedLog {
     return this.#start;
   }
 
-  /** @returns false for a record that this log cannot hold */
-  replay({ type, payload, view }: ReadRecord): boolean {
-    if (type === recordTypes.carry || type === recordTypes.metadata || type === recordTypes.nothing) return true;
-    if (groupOf(view) !== this.#group) return false;
-    if (type === recordTypes.entry) return this.#addEntry(decodeEntry(payload, view));
-    if (type === recordTypes.hardState) return taken(decodeHardState(view), (state) => (this.#hardState = state));
-    if (type === recordTypes.snapshot) return taken(decodeSnapshot(view), (mark) => this.#restart(mark));
-    if (type === recordTypes.release) return taken(decodeRelease(view), (through) => this.#release(through));
-    return false;
+  /** The last entry, or the position that the log starts from. */
+  get lastIndex(): number {
+    return this.#runs.first === undefined ? this.#start.index : Math.max(this.#start.index, this.#runs.last);
   }
 
   /**
-   * The log as it stands after the last record.
+   * Reads a record, keeping none of its bytes.
+   *
+   * @returns what makes it count, for when its batch is known to be whole; undefined for what this log cannot hold
+   */
+  decode(type: number, payload: Uint8Array, view: DataView): (() => void) | undefined {
+    if (type === recordTypes.carry || type === recordTypes.metadata || type === recordTypes.nothing) return noChange;
+    if (groupOf(view) !== this.#group) return undefined;
+    if (type === recordTypes.entry) {
+      const entry = this.#keep ? decodeEntry(payload, view) : entryPosition(view);
+      return entry && ((): void => this.#addEntry(entry));
+    }
+    if (type === recordTypes.hardState) {
+      const state = decodeHardState(view);
+      return state && ((): void => void (this.#hardState = state));
+    }
+    if (type === recordTypes.snapshot) {
+      const mark = decodeSnapshot(view);
+      return mark && ((): void => this.#restart(mark));
+    }
+    if (type !== recordTypes.release) return undefined;
+    const through = decodeRelease(view);
+    return through && ((): void => this.#release(through));
+  }
+
+  /**
+   * The log as it stands after the last record; without entries where they are not kept.
    * @throws CoterieError ERR_CORRUPT when entries are missing
    */
   finish(): LoadedLog {
     const { index, term } = this.#start;
-    const first = this.#entries[0]?.index ?? index + 1;
+    const first = this.#runs.first ?? index + 1;
     // The start may lie before, in or behind what the segments hold: segments are removed whole, and a crash can come
     // before the removal.
     if (first > index + 1) throw missing(index + 1, first - 1);
-    const entryAtStart = this.#entries[index - first];
-    if (entryAtStart !== undefined && entryAtStart.term !== term) {
+    const termAtStart = this.#runs.termAt(index);
+    if (termAtStart !== undefined && termAtStart !== term) {
       throw new CoterieError('ERR_CORRUPT', {
-        message: `the log starts at ${index} of term ${term}, its entry says ${entryAtStart.term}`,
+        message: `the log starts at ${index} of term ${term}, its entry says ${termAtStart}`,
       });
     }
-    const entries = this.#entries.slice(index + 1 - first);
     // What is released or in a snapshot was committed, whatever the last hard state says: they share a batch or come
     // later.
     const commit = Math.max(this.#hardState.commit, index);
-    const last = index + entries.length;
+    const last = this.lastIndex;
     if (commit > last) throw missing(last + 1, commit);
     return {
       hardState: { ...this.#hardState, commit },
       start: this.#start,
       ...(this.#conf === undefined ? {} : { conf: this.#conf }),
-      entries,
+      entries: this.#entries.slice(index + 1 - first),
     };
   }
 
   /** An entry replaces the one of its index and everything behind it: a new leader overwrote an uncommitted end. */
-  #addEntry(entry: Entry | undefined): boolean {
-    if (entry === undefined) return false;
-    const first = this.#entries[0]?.index ?? entry.index;
-    if (entry.index > first + this.#entries.length) throw missing(first + this.#entries.length, entry.index - 1);
-    this.#entries.length = Math.max(0, entry.index - first);
+  #addEntry(entry: Entry | LogPosition): void {
+    const { index, term } = entry;
+    const { first = index, last } = this.#runs;
+    if (this.#runs.first !== undefined && index > last + 1) throw missing(last + 1, index - 1);
+    this.#runs.put(index, term);
+    if (!('data' in entry)) return;
+    this.#entries.length = Math.max(0, index - first);
     this.#entries.push(entry);
-    return true;
   }
 
   /**
@@ -83,19 +115,13 @@ export class ReplayedLog {
     this.#conf = conf;
     if (index < this.#start.index) return;
     this.#start = { index, term };
+    this.#runs.clear();
     this.#entries = [];
   }
 
   #release(through: LogPosition): void {
     if (through.index > this.#start.index) this.#start = through;
   }
-}
-
-/** @returns whether there was something to take */
-function taken<T>(found: T | undefined, take: (found: T) => void): boolean {
-  if (found === undefined) return false;
-  take(found);
-  return true;
 }
 
 function missing(from: number, to: number): Error {

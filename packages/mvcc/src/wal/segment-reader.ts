@@ -17,19 +17,21 @@ import {
   syncedAt,
   typeAt,
   viewOf,
+  type Place,
 } from './format.js';
 import { decodeCarry } from './payloads.js';
+import type { SegmentBytes } from './segment-bytes.js';
 
-/** One record of a whole batch. `view` covers the payload. */
-export interface ReadRecord {
-  readonly type: number;
-  readonly payload: Uint8Array;
-  readonly view: DataView;
+/** What takes the records of a segment, in order. */
+export interface RecordTaker {
+  /** One record; it counts when its batch is whole. The bytes are others after the call. */
+  record(type: number, payload: Uint8Array, view: DataView): void;
+  /** The batch of the records since the last one is whole. */
+  batchEnd(): void;
 }
 
 /** What is known of a segment once it was read. */
 export interface SegmentContent {
-  readonly records: readonly ReadRecord[];
   readonly headLength: number;
   /** The running checksum of the segment before, as this one's head carries it over. */
   readonly carried: number;
@@ -42,11 +44,11 @@ export interface SegmentContent {
   readonly synced: number;
 }
 
-/** The segment as bytes, and where it stands in the order. */
+/** The bytes of a segment, and where it stands in the order. */
 export interface SegmentSource {
   readonly path: string;
   readonly sequence: number;
-  readonly bytes: Uint8Array;
+  readonly content: SegmentBytes;
   /** Only the last segment was being written when the process or the machine stopped. */
   readonly last: boolean;
 }
@@ -70,16 +72,14 @@ export function corrupt(path: string, offset: number, what: string): Error {
  *
  * @throws CoterieError ERR_CORRUPT; ERR_STORAGE for another format version
  */
-export function readSegment(source: SegmentSource): SegmentContent {
-  return new SegmentReader(source).read();
+export function readSegment(source: SegmentSource, taker: RecordTaker): SegmentContent {
+  return new SegmentReader(source, taker).read();
 }
 
 class SegmentReader {
   readonly #source: SegmentSource;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #records: ReadRecord[] = [];
-  #batch: ReadRecord[] = [];
+  readonly #content: SegmentBytes;
+  readonly #taker: RecordTaker;
   #at = 0;
   #end = 0;
   #headLength = 0;
@@ -87,20 +87,19 @@ class SegmentReader {
   #runningAtEnd = 0;
   #synced = 0;
 
-  constructor(source: SegmentSource) {
+  constructor(source: SegmentSource, taker: RecordTaker) {
     this.#source = source;
-    this.#bytes = source.bytes;
-    this.#view = viewOf(source.bytes);
+    this.#content = source.content;
+    this.#taker = taker;
   }
 
   read(): SegmentContent {
-    this.#readCarry();
+    const carried = this.#readCarry();
     while (this.#readRecord());
     const used = this.#checkRest();
     return {
-      records: this.#records,
       headLength: this.#headLength,
-      carried: previousAt(this.#view, 0),
+      carried,
       running: this.#runningAtEnd,
       end: this.#end,
       used,
@@ -108,47 +107,55 @@ class SegmentReader {
     };
   }
 
-  /** The first record names the length of the head, all of which was synced before the file got its name. */
-  #readCarry(): void {
-    const soundHeader = this.#bytes.length >= headerBytes && this.#headerSoundAt(0);
-    if (!soundHeader || typeAt(this.#view, 0) !== recordTypes.carry || !this.#contentSoundAt(0)) {
-      throw corrupt(this.#source.path, 0, 'the head is damaged');
-    }
-    const carry = decodeCarry(...this.#payloadAt(0));
-    if (carry === undefined) throw corrupt(this.#source.path, 0, 'this is not a log segment');
+  /**
+   * The first record names the length of the head, all of which was synced before the file got its name.
+   *
+   * @returns the running checksum that it carries over
+   */
+  #readCarry(): number {
+    const { path } = this.#source;
+    const soundHeader = this.#content.size >= headerBytes && this.#headerSoundAt(0);
+    if (!soundHeader || !this.#contentSoundAt(0)) throw corrupt(path, 0, 'the head is damaged');
+    const { bytes, view } = this.#content;
+    if (typeAt(view, 0) !== recordTypes.carry) throw corrupt(path, 0, 'the head is damaged');
+    const carry = decodeCarry(...payloadAt(bytes, view, 0));
+    if (carry === undefined) throw corrupt(path, 0, 'this is not a log segment');
     if (carry.version !== formatVersion) {
       throw new CoterieError('ERR_STORAGE', {
-        message: `log segment ${this.#source.path} has format ${carry.version}, this program reads ${formatVersion}`,
+        message: `log segment ${path} has format ${carry.version}, this program reads ${formatVersion}`,
       });
     }
     this.#headLength = carry.headLength;
-    this.#running = previousAt(this.#view, 0);
+    this.#running = previousAt(view, 0);
+    return this.#running;
   }
 
   /** @returns false at the end of what can be read */
   #readRecord(): boolean {
     const at = this.#at;
-    if (at + headerBytes > this.#bytes.length || this.#isZero(at, at + headerBytes)) return false;
+    const { path } = this.#source;
+    if (at + headerBytes > this.#content.size || this.#isZero(at, at + headerBytes)) return false;
     if (!this.#headerSoundAt(at)) return this.#damaged(at, at + headerBytes);
-    if (lengthAt(this.#view, at) > payloadBytesReadMax) throw corrupt(this.#source.path, at, 'a record is too long');
-    const next = at + recordBytes(lengthAt(this.#view, at));
+    const length = lengthAt(this.#content.view, this.#content.at(at, at + headerBytes));
+    if (length > payloadBytesReadMax) throw corrupt(path, at, 'a record is too long');
+    const next = at + recordBytes(length);
     if (!this.#contentSoundAt(at)) return this.#damaged(at, next);
-    if (previousAt(this.#view, at) !== this.#running || syncedAt(this.#view, at) > at) {
-      throw corrupt(this.#source.path, at, 'a record does not follow the one before it');
+    const here = this.#content.at(at, next);
+    const { bytes, view } = this.#content;
+    if (previousAt(view, here) !== this.#running || syncedAt(view, here) > at) {
+      throw corrupt(path, at, 'a record does not follow the one before it');
     }
-    this.#synced = Math.max(this.#synced, syncedAt(this.#view, at));
-    this.#running = runningAt(this.#view, at);
+    this.#synced = Math.max(this.#synced, syncedAt(view, here));
+    this.#running = runningAt(view, here);
     this.#at = next;
-    this.#deliver(at);
+    const whole = (flagsAt(view, here) & flags.batchEnd) !== 0;
+    this.#taker.record(typeAt(view, here), ...payloadAt(bytes, view, here));
+    if (whole) this.#endBatch();
     return true;
   }
 
-  #deliver(at: number): void {
-    const [payload, view] = this.#payloadAt(at);
-    this.#batch.push({ type: typeAt(this.#view, at), payload, view });
-    if ((flagsAt(this.#view, at) & flags.batchEnd) === 0) return;
-    for (const record of this.#batch) this.#records.push(record);
-    this.#batch = [];
+  #endBatch(): void {
+    this.#taker.batchEnd();
     this.#end = this.#at;
     this.#runningAtEnd = this.#running;
   }
@@ -165,7 +172,7 @@ class SegmentReader {
    * in such zeros.
    */
   #crashLeaves(at: number, end: number): boolean {
-    if (end > this.#bytes.length || this.#bytes[end - 1] === 0) return true;
+    if (end > this.#content.size || this.#isZero(end - 1, end)) return true;
     for (let from = at; from < end;) {
       const to = Math.min(end, (Math.floor(from / sectorBytes) + 1) * sectorBytes);
       if (this.#isZero(from, to)) return true;
@@ -178,12 +185,12 @@ class SegmentReader {
   #checkRest(): number {
     const { path, last } = this.#source;
     if (this.#end < this.#headLength) throw corrupt(path, this.#at, 'the head is damaged');
-    const used = this.#lastUsed(this.#end);
+    const used = this.#content.lastUsed(this.#end);
     if (used === this.#end) return used;
     if (!last) throw corrupt(path, this.#end, 'the segment does not end at a batch, and later segments follow');
     for (let at = this.#end; at + headerBytes <= used; at += alignmentBytes) {
       if (!this.#headerSoundAt(at)) continue;
-      if (syncedAt(this.#view, at) > this.#end) {
+      if (syncedAt(this.#content.view, this.#content.at(at, at + headerBytes)) > this.#end) {
         throw corrupt(
           path,
           this.#end,
@@ -194,30 +201,76 @@ class SegmentReader {
     return used;
   }
 
-  /** The end of the last byte from `from` on that is not zero; `from` if all are. */
-  #lastUsed(from: number): number {
-    let end = this.#bytes.length;
-    while (end > from && this.#bytes[end - 1] === 0) end--;
-    return end;
-  }
-
   #isZero(from: number, to: number): boolean {
-    for (let at = from; at < to; at++) if (this.#bytes[at] !== 0) return false;
+    const start = this.#content.at(from, to);
+    const { bytes } = this.#content;
+    for (let at = start; at < start + to - from; at++) if (bytes[at] !== 0) return false;
     return true;
   }
 
   #headerSoundAt(at: number): boolean {
-    return headerIsSound(this.#bytes, this.#view, at, { sequence: this.#source.sequence, offset: at });
+    return headerSound(this.#content, { sequence: this.#source.sequence, offset: at });
   }
 
   #contentSoundAt(at: number): boolean {
-    const length = lengthAt(this.#view, at);
-    if (length > payloadBytesReadMax || at + recordBytes(length) > this.#bytes.length) return false;
-    return contentIsSound(this.#bytes, this.#view, at);
+    return contentSound(this.#content, at);
   }
+}
 
-  #payloadAt(at: number): [Uint8Array, DataView] {
-    const payload = this.#bytes.subarray(at + headerBytes, at + headerBytes + lengthAt(this.#view, at));
-    return [payload, viewOf(payload)];
+function headerSound(content: SegmentBytes, place: Place): boolean {
+  const here = content.at(place.offset, place.offset + headerBytes);
+  return headerIsSound(content.bytes, content.view, here, place);
+}
+
+/** Of a record whose header is sound. */
+function contentSound(content: SegmentBytes, at: number): boolean {
+  const length = lengthAt(content.view, content.at(at, at + headerBytes));
+  const end = at + recordBytes(length);
+  if (length > payloadBytesReadMax || end > content.size) return false;
+  const here = content.at(at, end);
+  return contentIsSound(content.bytes, content.view, here);
+}
+
+function payloadAt(bytes: Uint8Array, view: DataView, at: number): [Uint8Array, DataView] {
+  const payload = bytes.subarray(at + headerBytes, at + headerBytes + lengthAt(view, at));
+  return [payload, viewOf(payload)];
+}
+
+/** A record of a segment that was read before. Its bytes are others when the next one is asked for. */
+export interface SoundRecord {
+  readonly at: number;
+  readonly next: number;
+  readonly type: number;
+  readonly payload: Uint8Array;
+  readonly view: DataView;
+}
+
+/**
+ * Reads a part of a segment again that {@link readSegment} found to be sound, from one record to another, and checks it
+ * again: it may come from the disk now, and not be what it was.
+ *
+ * @throws CoterieError ERR_CORRUPT
+ */
+export function* readAgain(
+  { content, path, sequence }: Omit<SegmentSource, 'last'>,
+  from: number,
+  to: number,
+): Generator<SoundRecord, void> {
+  let running: number | undefined;
+  for (let at = from; at < to;) {
+    const sound = at + headerBytes <= to && headerSound(content, { sequence, offset: at }) && contentSound(content, at);
+    if (!sound) throw changed(path, at);
+    const next = at + recordBytes(lengthAt(content.view, content.at(at, at + headerBytes)));
+    const here = content.at(at, next);
+    const { bytes, view } = content;
+    if (next > to || (running !== undefined && previousAt(view, here) !== running)) throw changed(path, at);
+    running = runningAt(view, here);
+    const [payload, payloadView] = payloadAt(bytes, view, here);
+    yield { at, next, type: typeAt(view, here), payload, view: payloadView };
+    at = next;
   }
+}
+
+function changed(path: string, at: number): Error {
+  return corrupt(path, at, 'a record reads differently a second time');
 }

@@ -1,9 +1,9 @@
 import { CoterieError, invariant } from '@coterie/errors';
-import type { AppendBatch, LoadedLog, LogStorage } from '@coterie/raft';
+import type { AppendBatch, Entry, LoadedLog, LogStorage } from '@coterie/raft';
 import type { FileSystem } from '../files/file-system.js';
 import { storageError } from '../files/storage-error.js';
 import { segmentBytesMax, segmentBytesMin } from './format.js';
-import { loadLog } from './load-log.js';
+import { loadLog, type LoadResult } from './load-log.js';
 import {
   batchBytes,
   encodeBatch,
@@ -34,6 +34,16 @@ export interface WalOptions {
   readonly group?: number;
   /** Whether a missing log is a new one. Give false where one must be there: then it is ERR_CORRUPT. Default: true. */
   readonly create?: boolean;
+}
+
+/** A log whose entries are read when they are needed. */
+export interface LogToReplay {
+  /** The last entry before the log's first. */
+  readonly start: LogPosition;
+  /** Of the last entry; the start's where there is none. */
+  readonly lastIndex: number;
+  /** The entries behind an index, to the last one. To be read before anything is appended. */
+  behind(index: number): Generator<Entry, void>;
 }
 
 type Done = (error?: Error) => void;
@@ -85,21 +95,48 @@ export class Wal implements LogStorage {
 
   /** @throws CoterieError ERR_CORRUPT, ERR_STORAGE; ERR_DATA_DIR_MISMATCH for the log of another owner */
   load(): LoadedLog {
+    return this.#load(true).log;
+  }
+
+  /**
+   * As {@link load}, for a log of which every entry is committed and is applied once: checks all of it without keeping
+   * it, and reads the entries again one by one as they are asked for.
+   *
+   * @throws CoterieError as load; reading entries throws ERR_CORRUPT and ERR_STORAGE
+   */
+  loadToReplay(): LogToReplay {
+    const { log, lastIndex, entries } = this.#load(false);
+    return { start: log.start, lastIndex, behind: (index) => this.#reading(entries.behind(index)) };
+  }
+
+  #load(keepEntries: boolean): LoadResult {
     invariant(!this.#loaded && this.#closing === undefined, 'a log is loaded once');
     this.#loaded = true;
     const { dir, fs, metadata, segmentBytes = defaultSegmentBytes, create = true } = this.#options;
     try {
-      const { log, writer } = loadLog({ dir, fs, metadata, segmentBytes, group: this.#group, create });
-      this.#released = log.start.index;
-      this.#runner.start(writer, {
+      const found = loadLog({ dir, fs, metadata, segmentBytes, group: this.#group, create, keepEntries });
+      this.#released = found.log.start.index;
+      this.#runner.start(found.writer, {
         completed: (batches) => this.#complete(batches),
         failed: (error) => this.#fail(error),
       });
-      return log;
+      return found;
     } catch (error) {
-      this.#error = storageError(`the log in ${dir} cannot be read`, error);
+      this.#error = this.#unreadable(error);
       throw this.#error;
     }
+  }
+
+  *#reading(entries: Iterable<Entry>): Generator<Entry, void> {
+    try {
+      yield* entries;
+    } catch (error) {
+      throw this.#unreadable(error);
+    }
+  }
+
+  #unreadable(error: unknown): Error {
+    return storageError(`the log in ${this.#options.dir} cannot be read`, error);
   }
 
   /**
