@@ -383,6 +383,16 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     return this.#store.recovered().appliedIndex;
   }
 
+  /** Why no checkpoint could be written, while the disk is full; the upkeep tries it again. */
+  get noSpace(): CoterieError | undefined {
+    return this.#store.noSpace;
+  }
+
+  /** Writes the checkpoint again that was given up for want of room, if there is one. */
+  retryCheckpoint(): void {
+    this.#store.retryCheckpoint();
+  }
+
   /** Begins a checkpoint of everything applied, so that a newer snapshot can be sent than there is. */
   checkpointSoon(): void {
     this.#store.checkpointSoon();

@@ -298,9 +298,10 @@ export class PeerEngine extends PeerCalls implements Engine {
 
   #onHeartbeat(): void {
     this.#admission?.tick();
-    const { node } = this.#replica!;
+    const { node, machine } = this.#replica!;
     const shown = this.#status.value;
-    if (shown.commitIndex !== node.commitIndex || shown.appliedIndex !== node.appliedIndex) this.#publish();
+    const moved = shown.commitIndex !== node.commitIndex || shown.appliedIndex !== node.appliedIndex;
+    if (moved || shown.noSpace?.message !== machine.noSpace?.message) this.#publish();
   }
 
   // ------------------------------------------------------------------------------------------------------------- calls

@@ -74,6 +74,7 @@ export function statusOf(
     revision: machine.revision,
     featureLevel: machine.featureLevel,
     quotas: quotaInfos(replica),
+    ...(machine.noSpace === undefined ? {} : { noSpace: toPlainError(machine.noSpace) }),
     members: members.map((member): MemberInfo => {
       const progress = core.progress.find((p) => p.id === member.id);
       const self = member.id === core.id;

@@ -19,11 +19,12 @@ export function refuseDoubt(doubt: CoterieError | undefined): void {
  * @throws CoterieError ERR_OVERLOADED, ERR_NO_SPACE; outcome 'not-applied'
  */
 function refuseOverload({ machine, node, log }: Replica): void {
-  if (log.outOfSpace) {
-    const message = 'the disk has no room for the log of this member';
+  const { overloaded, noSpace } = machine;
+  if (log.outOfSpace || (overloaded && noSpace !== undefined)) {
+    const message = `the disk has no room for the ${log.outOfSpace ? 'log' : 'checkpoint'} of this member`;
     throw new CoterieError('ERR_NO_SPACE', { message, outcome: 'not-applied' });
   }
-  if (machine.overloaded || node.overloaded || log.backlogBytes > logBacklogBytesMax) {
+  if (overloaded || node.overloaded || log.backlogBytes > logBacklogBytesMax) {
     const message = 'the disk or the store does not keep up';
     throw new CoterieError('ERR_OVERLOADED', { message, outcome: 'not-applied' });
   }

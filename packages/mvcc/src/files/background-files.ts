@@ -28,4 +28,6 @@ export interface BackgroundFiles {
   mkdir(path: string, done: FileDone): void;
   readdir(path: string, done: FileResult<string[]>): void;
   syncDirectory(path: string, done: FileDone): void;
+  /** Bytes that this process may still write where this directory is. Left out: nobody can tell. */
+  freeBytes?(path: string, done: FileResult<number>): void;
 }

@@ -21,6 +21,7 @@ import {
   readSync,
   rename,
   renameSync,
+  statfs,
   unlink,
   unlinkSync,
   write,
@@ -197,4 +198,6 @@ export const nodeBackgroundFiles: BackgroundFiles = {
   readdir: (path, done) =>
     readdir(path, (error, names) => withResult(done)(error, error === null ? names.sort() : undefined)),
   syncDirectory: syncDirectoryLater,
+  freeBytes: (path, done) =>
+    statfs(path, (error, found) => withResult(done)(error, error === null ? found.bavail * found.bsize : undefined)),
 };

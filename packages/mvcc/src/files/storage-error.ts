@@ -12,6 +12,11 @@ export function isOutOfSpace(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
+/** What is not done because the disk is full, and can be done when it is not. */
+export function noSpaceError(message: string, cause?: unknown): CoterieError {
+  return new CoterieError('ERR_NO_SPACE', { message, ...(cause === undefined ? {} : { cause }) });
+}
+
 /** What a failed file operation becomes at the border of a part that stores things. A CoterieError passes as it is. */
 export function storageError(doing: string, cause: unknown): Error {
   if (cause instanceof CoterieError) return cause;

@@ -89,7 +89,7 @@ export class LocalLog {
   /** Why no command is taken now: the disk, the store or the queue does not keep up, or the log has no room. */
   whyRefuse(): 'overloaded' | 'outOfSpace' | undefined {
     const { machine, wal, limits } = this.#parts;
-    if (wal.outOfSpace) return 'outOfSpace';
+    if (wal.outOfSpace || (machine.overloaded && machine.noSpace !== undefined)) return 'outOfSpace';
     // Its checkpoint may wait for entries that are answered and not synced yet.
     if (machine.overloaded) this.#sync();
     else if (wal.backlogBytes <= backlogBytesMax && this.#queueBytes < limits.queueBytes) return undefined;

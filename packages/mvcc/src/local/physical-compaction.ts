@@ -31,7 +31,7 @@ export async function physicallyDeleted(
           check();
           resolve();
         } catch (error) {
-          reject(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
         }
       };
       signal?.addEventListener('abort', onAbort, { once: true });

@@ -123,7 +123,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
     if (this.#error !== undefined) throw this.#refusal('not-applied');
     const refused = this.#log.whyRefuse();
     if (refused === 'outOfSpace') {
-      throw new CoterieError('ERR_NO_SPACE', { message: 'the disk has no room for the log', outcome: 'not-applied' });
+      throw new CoterieError('ERR_NO_SPACE', { message: 'the disk has no room', outcome: 'not-applied' });
     }
     if (refused === 'overloaded') {
       const message = 'the disk or the store does not keep up';
@@ -185,12 +185,14 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
   }
 
   diagnostics(_: null, _control: CallControl): Promise<LocalDiagnostics> {
+    const { noSpace } = this.machine;
     return Promise.resolve({
       stateHash: this.machine.stateHash(),
       walSyncs: this.#wal.syncCount,
       openWrites: this.proposer.open,
       compactRevision: this.machine.compactRevision,
       store: { ...this.machine.storeStatistics },
+      ...(noSpace === undefined ? {} : { noSpace: toPlainError(noSpace) }),
     });
   }
 

@@ -1,4 +1,5 @@
 import { encodeCheckpoint, type CheckpointRecord } from './checkpoint-record.js';
+import { noSpaceError } from '../files/storage-error.js';
 import { completion, nextTurn, type Defer } from './completion.js';
 import type { History } from './history/history.js';
 import type { Memtable } from './memtable.js';
@@ -8,6 +9,11 @@ import type { StoreLimits } from './store-limits.js';
 import type { StoreCounters } from './store-statistics.js';
 import { checkpointKey, storedKey } from './stored-keys.js';
 import type { BinaryKey, KeyRecord, RevisionEvents, StoreState } from './types.js';
+
+/** LevelDB writes a batch into its log, and then into a table before that log goes. */
+const roomBatches = 2;
+/** What its compactions, which go on by themselves, take beside that before they give something back. */
+const roomBytes = 16 * 1024 * 1024;
 
 /** What one checkpoint is made of, frozen between two applies. */
 export interface CheckpointJob {
@@ -22,6 +28,8 @@ export interface CheckpointJob {
   readonly defer: Defer;
   /** Settles when the own log is durable up to an index. */
   readonly logDurable: (index: number) => Promise<void>;
+  /** Bytes that may still be written; undefined when nobody can tell. */
+  readonly freeBytes: () => Promise<number | undefined>;
   /** Told of every record that goes to disk, once it is in the batch. */
   readonly stored: (key: BinaryKey, record: KeyRecord) => void;
   /** The store is closed or replaced: nothing more is to be written. */
@@ -36,8 +44,12 @@ export interface CheckpointJob {
  * this member could still take back: apply may run ahead of the own disk, because the others' disks made a quorum; a
  * state on disk must not.
  *
+ * A full disk is noticed before LevelDB has it: LevelDB refuses everything after one write that has failed, and where
+ * its log breaks off nothing may follow, so only a restart would help. Behind `ERR_NO_SPACE` nothing of the checkpoint
+ * is left, and the same one may be written again.
+ *
  * @returns what the checkpoint names; undefined when it was cancelled and nothing was written
- * @throws CoterieError ERR_STORAGE
+ * @throws CoterieError ERR_STORAGE, ERR_NO_SPACE
  */
 export async function writeCheckpoint(job: CheckpointJob): Promise<CheckpointRecord | undefined> {
   const { state, history, cancelled } = job;
@@ -56,11 +68,22 @@ export async function writeCheckpoint(job: CheckpointJob): Promise<CheckpointRec
     batch.discard();
     return undefined;
   }
+  const bytes = roomBatches * frozenBytes(job) + roomBytes;
+  const free = await job.freeBytes();
+  if (free !== undefined && free < bytes) {
+    batch.discard();
+    await history.giveUp();
+    throw noSpaceError(`the disk has room for ${free} bytes, a checkpoint wants ${bytes}`);
+  }
   batch.put(checkpointKey, encodeCheckpoint(record));
   await completion<undefined>((done) => {
     batch.write({ sync: true }, done);
   });
   return record;
+}
+
+function frozenBytes({ frozen, state }: CheckpointJob): number {
+  return frozen.bytes + state.leases.length + state.sessions.length;
 }
 
 /** In slices that are counted, not timed: the simulator then runs the same ones. */

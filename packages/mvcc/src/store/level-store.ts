@@ -116,6 +116,14 @@ export class LevelStore implements Store {
     this.#body.checkpointSoon();
   }
 
+  get noSpace(): CoterieError | undefined {
+    return this.#body.noSpace;
+  }
+
+  retryCheckpoint(): void {
+    this.#body.retryCheckpoint();
+  }
+
   get overloaded(): boolean {
     return this.#body.overloaded;
   }

@@ -29,6 +29,14 @@ export interface BodyFiles {
   readonly checkpoint: CheckpointRecord;
 }
 
+/** A checkpoint that was given up, since the disk is full, and will be written again as it was. */
+interface HeldCheckpoint {
+  readonly state: StoreState;
+  readonly previous: number;
+  readonly frozen: ReturnType<Layers['freeze']>;
+  readonly reason: CoterieError;
+}
+
 export interface BodyHost {
   readonly counters: StoreCounters;
   freeze(): StoreState;
@@ -66,6 +74,8 @@ export class StoreBody {
   readonly #defer: Defer;
   readonly #slabs = new ValueSlabs();
   #entries = 0;
+  #held: HeldCheckpoint | undefined;
+  readonly #background: BackgroundFiles;
   #running: Promise<void> | undefined;
   #images = 0;
   #broken = false;
@@ -76,6 +86,7 @@ export class StoreBody {
     const { directory, store, checkpoint } = files;
     this.directory = directory;
     this.#store = store;
+    this.#background = background;
     this.#host = host;
     this.#limits = limits;
     this.#defer = defer;
@@ -173,14 +184,32 @@ export class StoreBody {
 
   /** @see Store.checkpointSoon */
   checkpointSoon(): void {
-    if (this.#running === undefined && !this.#closed && !this.#broken) this.#begin();
+    if (this.#idle && this.#held === undefined) this.#begin();
+  }
+
+  /** @see Store.noSpace */
+  get noSpace(): CoterieError | undefined {
+    return this.#held?.reason;
+  }
+
+  /** @see Store.retryCheckpoint */
+  retryCheckpoint(): void {
+    if (this.#idle && this.#held !== undefined) this.#begin();
+  }
+
+  get #idle(): boolean {
+    return this.#running === undefined && !this.#closed && !this.#broken;
   }
 
   /** Waits for the checkpoint under way, then for one more where entries came after it. */
   async checkpointNow(): Promise<void> {
     await this.#running;
-    if (this.#running === undefined && this.#entries > 0 && !this.#closed && !this.#broken) this.#begin();
-    await this.#running;
+    // One that was held up has entries behind it.
+    for (let more = this.#held === undefined ? 1 : 2; more > 0; more--) {
+      if (this.#idle && (this.#entries > 0 || this.#held !== undefined)) this.#begin();
+      await this.#running;
+      if (this.#held !== undefined) return;
+    }
   }
 
   /**
@@ -285,6 +314,22 @@ export class StoreBody {
   }
 
   #begin(): void {
+    const { state, previous, frozen } = this.#held ?? this.#freeze();
+    this.#running = this.#write(state, previous, frozen)
+      .then(() => {
+        this.#held = undefined;
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof CoterieError) || error.code !== 'ERR_NO_SPACE') this.#fail(error as Error);
+        else this.#held = { state, previous, frozen, reason: error };
+      })
+      .finally(() => {
+        this.#running = undefined;
+        this.#delete();
+      });
+  }
+
+  #freeze(): Omit<HeldCheckpoint, 'reason'> {
     const state = this.#host.freeze();
     const previous = this.#checkpoint.state.revision;
     invariant(state.revision === this.revision, 'a checkpoint holds every change', {
@@ -293,14 +338,15 @@ export class StoreBody {
     });
     const frozen = this.layers.freeze();
     this.#entries = 0;
-    this.#running = this.#write(state, previous, frozen)
-      .catch((error: unknown) => {
-        this.#fail(error as Error);
-      })
-      .finally(() => {
-        this.#running = undefined;
-        this.#delete();
-      });
+    return { state, previous, frozen };
+  }
+
+  #freeBytes(): Promise<number | undefined> {
+    return new Promise((resolve) => {
+      if (this.#background.freeBytes === undefined) resolve(undefined);
+      // Where it cannot be told, the write tells.
+      else this.#background.freeBytes(this.directory, (_error, bytes) => resolve(bytes));
+    });
   }
 
   /** Settles what waits for files to go, as far as the last checkpoint lets go of them; begins one for the others. */
@@ -316,7 +362,7 @@ export class StoreBody {
       });
     }
     const possible = waiting.some(({ revision }) => revision <= this.#compactRevision);
-    if (possible && this.#running === undefined) this.#begin();
+    if (possible) this.checkpointSoon();
   }
 
   #endDeletions(error: Error | undefined): void {
@@ -334,6 +380,7 @@ export class StoreBody {
       counters: this.#host.counters,
       defer: this.#defer,
       logDurable: (index) => this.durable.reached(index),
+      freeBytes: () => this.#freeBytes(),
       stored: (key, record) => {
         // What has been changed again since must not come back when the frozen memtable goes.
         if (!this.layers.overlay.active.has(key)) this.layers.cache.put(key, record);

@@ -1,3 +1,4 @@
+import type { CoterieError } from '@coterie/errors';
 import type { SnapshotMeta, SnapshotSink, SnapshotSource } from '@coterie/raft';
 import type { StoreStatistics } from './store-statistics.js';
 import type {
@@ -77,6 +78,10 @@ export interface Store {
    * Begins a checkpoint of everything applied, unless one is under way: another member needs a newer one than there is.
    */
   checkpointSoon(): void;
+  /** Why a checkpoint was given up: the disk is full. None is begun before that one was written. */
+  readonly noSpace: CoterieError | undefined;
+  /** Writes the checkpoint again that was given up, if there is one. */
+  retryCheckpoint(): void;
   /** True while memtable and frozen memtable are both full: proposals get ERR_OVERLOADED. */
   readonly overloaded: boolean;
   /**

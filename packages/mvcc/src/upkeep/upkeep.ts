@@ -3,6 +3,7 @@ import { encodeEndSession, encodeExpireLeases } from '../command/encode.js';
 import type { Logger } from '../kv/logger.js';
 import type { MvccStateMachine } from '../machine.js';
 import type { Proposer } from '../session/proposer.js';
+import { SpaceKeeper } from './space-keeper.js';
 import { HistoryKeeper, type HistoryLimits } from './history-keeper.js';
 
 /** How often sessions and history are looked after. */
@@ -28,6 +29,7 @@ export class Upkeep {
   readonly #history: HistoryKeeper;
   readonly #logger: Logger;
   readonly #historyBytes: number;
+  readonly #space: SpaceKeeper;
   #counting = false;
   #raising = false;
   /** What whoever runs it is to call, and how often. */
@@ -40,6 +42,7 @@ export class Upkeep {
     this.#host = host;
     this.#history = new HistoryKeeper(history);
     this.#historyBytes = history.bytes;
+    this.#space = new SpaceKeeper(host.machine, logger);
     this.#logger = logger;
   }
 
@@ -51,9 +54,10 @@ export class Upkeep {
     if (due.length > 0) this.#host.submit([encodeExpireLeases(due)]);
   }
 
-  /** Does nothing where this process does not stamp. */
+  /** Does nothing for the log where this process does not stamp. */
   perform(): void {
     const { machine, proposer } = this.#host;
+    this.#space.look();
     const logTimeMs = this.#host.logTimeMs();
     if (logTimeMs === undefined) {
       // What was sampled under another leader's clock says nothing about ours.

@@ -47,6 +47,7 @@ export class MemoryStore implements Store {
   readonly statistics = { checkpoints: 0, diskReads: 0, diskWrites: 0 };
   overloaded = false;
   readonly diskWait = undefined;
+  readonly noSpace = undefined;
   #image: Image;
   #records: Map<BinaryKey, KeyRecord>;
   #history: RevisionEvents[];
@@ -121,6 +122,10 @@ export class MemoryStore implements Store {
       if (after === undefined) this.#records.delete(key);
       else this.#records.set(key, after);
     }
+  }
+
+  retryCheckpoint(): void {
+    // Nothing is ever given up in memory.
   }
 
   entryApplied(): void {

@@ -1,7 +1,7 @@
 import { CoterieError } from '@coterie/errors';
 import type { BackgroundFiles } from '../../files/background-files.js';
 import type { FileHandle, FileSystem } from '../../files/file-system.js';
-import { storageError, systemErrorCode } from '../../files/storage-error.js';
+import { isOutOfSpace, noSpaceError, storageError, systemErrorCode } from '../../files/storage-error.js';
 import { completion } from '../completion.js';
 import type { StoreLimits } from '../store-limits.js';
 import type { RevisionEvents } from '../types.js';
@@ -62,9 +62,25 @@ export class History {
     return this.#writer.steps;
   }
 
-  /** Makes changes durable for the next checkpoint. @throws CoterieError ERR_STORAGE */
-  append(changes: readonly RevisionEvents[], compactRevision: number): Promise<HistoryManifest> {
-    return this.#writer.append(changes, compactRevision);
+  /**
+   * Makes changes durable for the next checkpoint.
+   *
+   * @throws CoterieError ERR_STORAGE; ERR_NO_SPACE when the disk is full: then nothing of it is left, and it may be
+   *   tried again
+   */
+  async append(changes: readonly RevisionEvents[], compactRevision: number): Promise<HistoryManifest> {
+    try {
+      return await this.#writer.append(changes, compactRevision);
+    } catch (error) {
+      if (!(error instanceof CoterieError) || !isOutOfSpace(error.cause)) throw error;
+      await this.giveUp();
+      throw noSpaceError('the disk has no room for the history', error);
+    }
+  }
+
+  /** Takes back what was appended since the last checkpoint: its own will not be. @throws CoterieError ERR_STORAGE */
+  giveUp(): Promise<void> {
+    return this.#writer.rollBack(this.#manifest);
   }
 
   /** Where a compaction must reach to leave at most so many bytes in files; 0 when it need not. */

@@ -54,7 +54,7 @@ export class SegmentWriter {
    *
    * One call at a time.
    *
-   * @throws CoterieError ERR_STORAGE; nothing more may be appended after it
+   * @throws CoterieError ERR_STORAGE; nothing more may be appended after it before `rollBack`
    */
   async append(changes: readonly RevisionEvents[], compactRevision: number): Promise<HistoryManifest> {
     try {
@@ -66,6 +66,31 @@ export class SegmentWriter {
     }
     const segments = this.#open === undefined ? this.#finished : [...this.#finished, this.#open.segment];
     return { nextOrdinal: this.#nextOrdinal, segments: [...segments] };
+  }
+
+  /**
+   * Goes back to what a durable checkpoint names, and removes the files that came after it: a full disk needs the room.
+   *
+   * What it names was synced then. Nothing is appended to any of these files again, nor is a sync of them tried again:
+   * after one that failed nobody knows what of the file is on the disk.
+   *
+   * @throws CoterieError ERR_STORAGE
+   */
+  async rollBack(manifest: HistoryManifest): Promise<void> {
+    const named = new Set(manifest.segments.map(({ ordinal }) => ordinal));
+    const written = this.#open === undefined ? this.#finished : [...this.#finished, this.#open.segment];
+    await this.close();
+    this.#finished = [...manifest.segments];
+    for (const { ordinal } of written) {
+      if (named.has(ordinal)) continue;
+      try {
+        await completion<undefined>((done) => {
+          this.#files.unlink(`${this.#directory}/${segmentName(ordinal)}`, done);
+        });
+      } catch (error) {
+        throw storageError('cannot remove unused history', error);
+      }
+    }
   }
 
   /** Idempotent. @throws CoterieError ERR_STORAGE */
