@@ -2,12 +2,13 @@ import { encodeCheckpoint, type CheckpointRecord } from './checkpoint-record.js'
 import { noSpaceError } from '../files/storage-error.js';
 import { completion, nextTurn, type Defer } from './completion.js';
 import type { History } from './history/history.js';
+import { withoutCompacted } from './history/manifest.js';
 import type { Memtable } from './memtable.js';
 import type { OrderedBatch, OrderedStore } from './ordered-store.js';
 import { encodeRecord } from './record-codec.js';
 import type { StoreLimits } from './store-limits.js';
 import type { StoreCounters } from './store-statistics.js';
-import { checkpointKey, storedKey } from './stored-keys.js';
+import { checkpointKey, storedKey, unfinishedKey } from './stored-keys.js';
 import type { BinaryKey, KeyRecord, RevisionEvents, StoreState } from './types.js';
 
 /** LevelDB writes a batch into its log, and then into a table before that log goes. */
@@ -20,7 +21,9 @@ export interface CheckpointJob {
   readonly store: OrderedStore;
   readonly frozen: Memtable;
   readonly state: StoreState;
-  /** The changes since the last checkpoint. */
+  /** The revision of the last checkpoint. */
+  readonly previous: number;
+  /** The changes since then. */
   readonly changes: readonly RevisionEvents[];
   readonly history: History;
   readonly limits: StoreLimits;
@@ -37,48 +40,47 @@ export interface CheckpointJob {
 }
 
 /**
- * Writes a checkpoint: history first, then keys and state in one atomic, synced batch.
+ * Writes a checkpoint: history first, then keys and state in one atomic, synced batch, or in several of them where one
+ * would be too large.
  *
  * A crash at any point leaves the last checkpoint or this one. History that was written ahead of its checkpoint is not
- * named by any and goes at the next start. The batch waits for the own log, so that no checkpoint holds what a crash of
- * this member could still take back: apply may run ahead of the own disk, because the others' disks made a quorum; a
- * state on disk must not.
+ * named by any and goes at the next start. Of several batches, each is durable before the next one is written; the
+ * first says what the checkpoint will be, and from then on history holds all that is missing: the next start completes
+ * it (`recoverCheckpoint`). Until then everybody reads the image of the last one.
+ *
+ * Batches wait for the own log, so that none holds what a crash of this member could still take back: apply may run
+ * ahead of the own disk, because the others' disks made a quorum; a state on disk must not.
  *
  * A full disk is noticed before LevelDB has it: LevelDB refuses everything after one write that has failed, and where
  * its log breaks off nothing may follow, so only a restart would help. Behind `ERR_NO_SPACE` nothing of the checkpoint
  * is left, and the same one may be written again.
  *
- * @returns what the checkpoint names; undefined when it was cancelled and nothing was written
+ * @returns what the checkpoint names; undefined when it was cancelled, which is as if it had crashed
  * @throws CoterieError ERR_STORAGE, ERR_NO_SPACE
  */
 export async function writeCheckpoint(job: CheckpointJob): Promise<CheckpointRecord | undefined> {
   const { state, history, cancelled } = job;
-  const manifest = await history.append(job.changes, state.compactRevision);
+  const inSteps = job.frozen.bytes > job.limits.checkpointBatchBytes;
+  // What is compacted needs no file, but in steps it is written again from the files.
+  const keepFrom = inSteps ? Math.min(state.compactRevision, job.previous + 1) : state.compactRevision;
+  const written = await history.append(job.changes, keepFrom);
+  if (!cancelled()) await job.logDurable(state.appliedIndex);
   if (cancelled()) return undefined;
-  const batch = job.store.batch();
-  const record = { state, history: manifest };
-  try {
-    await fill(batch, job);
-    if (!cancelled()) await job.logDurable(state.appliedIndex);
-  } catch (error) {
-    batch.discard();
-    throw error;
-  }
-  if (cancelled()) {
-    batch.discard();
-    return undefined;
-  }
   const bytes = roomBatches * frozenBytes(job) + roomBytes;
   const free = await job.freeBytes();
+  if (cancelled()) return undefined;
   if (free !== undefined && free < bytes) {
-    batch.discard();
     await history.giveUp();
     throw noSpaceError(`the disk has room for ${free} bytes, a checkpoint wants ${bytes}`);
   }
-  batch.put(checkpointKey, encodeCheckpoint(record));
-  await completion<undefined>((done) => {
-    batch.write({ sync: true }, done);
-  });
+  const record = { state, history: withoutCompacted(written, state.compactRevision) };
+  const unfinished = inSteps ? encodeCheckpoint({ state, history: written }) : undefined;
+  const batch = await fill(job, unfinished);
+  if (batch === undefined) return undefined;
+  const same = record.history.segments.length === written.segments.length;
+  batch.put(checkpointKey, same && unfinished !== undefined ? unfinished : encodeCheckpoint(record));
+  batch.delete(unfinishedKey);
+  await write(batch);
   return record;
 }
 
@@ -86,24 +88,53 @@ function frozenBytes({ frozen, state }: CheckpointJob): number {
   return frozen.bytes + state.leases.length + state.sessions.length;
 }
 
-/** In slices that are counted, not timed: the simulator then runs the same ones. */
-async function fill(batch: OrderedBatch, job: CheckpointJob): Promise<void> {
-  const { sliceRecords, sliceBytes } = job.limits;
+/**
+ * In slices that are counted, not timed: the simulator then runs the same ones.
+ *
+ * @param unfinished what the first of several batches says
+ * @returns the last batch, not yet written; undefined when it was cancelled
+ */
+async function fill(job: CheckpointJob, unfinished: Uint8Array | undefined): Promise<OrderedBatch | undefined> {
+  const { sliceRecords, sliceBytes, checkpointBatchBytes } = job.limits;
+  let batch = job.store.batch();
+  if (unfinished !== undefined) batch.put(unfinishedKey, unfinished);
   let records = 0;
   let bytes = 0;
+  let batchBytes = 0;
   for (const [key, { record }] of job.frozen.entries()) {
     job.counters.diskWrites++;
+    const before = bytes;
+    bytes += key.length;
     if (record === undefined) {
       batch.delete(storedKey(key));
     } else {
-      batch.put(storedKey(key), encodeRecord(record));
+      const encoded = encodeRecord(record);
+      batch.put(storedKey(key), encoded);
       job.stored(key, record);
-      bytes += record.value.length;
+      bytes += encoded.length;
     }
-    if (++records < sliceRecords && bytes < sliceBytes) continue;
-    await nextTurn(job.defer);
-    if (job.cancelled()) return;
+    batchBytes += bytes - before;
+    const full = unfinished !== undefined && batchBytes >= checkpointBatchBytes;
+    if (!full && ++records < sliceRecords && bytes < sliceBytes) continue;
     records = 0;
     bytes = 0;
+    if (full) {
+      await write(batch);
+      batch = job.store.batch();
+      batchBytes = 0;
+    } else {
+      await nextTurn(job.defer);
+    }
+    if (job.cancelled()) {
+      batch.discard();
+      return undefined;
+    }
   }
+  return batch;
+}
+
+function write(batch: OrderedBatch): Promise<void> {
+  return completion<undefined>((done) => {
+    batch.write({ sync: true }, done);
+  });
 }

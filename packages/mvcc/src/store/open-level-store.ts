@@ -2,7 +2,7 @@ import { CoterieError } from '@coterie/errors';
 import type { BackgroundFiles } from '../files/background-files.js';
 import type { FileSystem } from '../files/file-system.js';
 import { storageError } from '../files/storage-error.js';
-import { decodeCheckpoint, initialCheckpoint, type CheckpointRecord } from './checkpoint-record.js';
+import { initialCheckpoint, type CheckpointRecord } from './checkpoint-record.js';
 import type { Defer } from './completion.js';
 import { reconcileHistory } from './history/history.js';
 import { LevelStore } from './level-store.js';
@@ -10,7 +10,7 @@ import type { OrderedStore, OrderedStores } from './ordered-store.js';
 import { StoreDirectory } from './store-directory.js';
 import { resolveStoreLimits, type StoreLimits } from './store-limits.js';
 import type { Store } from './store.js';
-import { checkpointKey } from './stored-keys.js';
+import { recoverCheckpoint } from './recover-checkpoint.js';
 
 /** What a store is opened with. Time and disks come in here, so that a simulator owns both. */
 export interface OpenLevelStoreOptions {
@@ -29,6 +29,8 @@ export interface OpenLevelStoreOptions {
    */
   readonly minAppliedIndex?: number;
 }
+
+type Opening = OpenLevelStoreOptions & { readonly limits: StoreLimits };
 
 interface Found {
   readonly number: number;
@@ -49,7 +51,7 @@ export async function openLevelStore(options: OpenLevelStoreOptions): Promise<St
   try {
     options.files.mkdir(options.directory);
     directory.removeLeftovers();
-    found = await findStore(directory, options);
+    found = await findStore(directory, { ...options, limits });
     const checkpoint = found.checkpoint ?? initialCheckpoint;
     reconcileHistory(options.files, directory.storePath(found.number), checkpoint.history);
     await removeOthers(directory, options, found.number);
@@ -69,7 +71,7 @@ export async function openLevelStore(options: OpenLevelStoreOptions): Promise<St
   }
 }
 
-async function findStore(directory: StoreDirectory, options: OpenLevelStoreOptions): Promise<Found> {
+async function findStore(directory: StoreDirectory, options: Opening): Promise<Found> {
   const { minAppliedIndex = 0 } = options;
   const current = directory.current();
   if (current !== undefined) {
@@ -111,7 +113,7 @@ function isMissingState(current: number | undefined, found: Found, minAppliedInd
   return appliedIndex(found) >= minAppliedIndex;
 }
 
-async function createStore(directory: StoreDirectory, options: OpenLevelStoreOptions): Promise<Found> {
+async function createStore(directory: StoreDirectory, options: Opening): Promise<Found> {
   const number = (directory.numbers().at(-1) ?? 0) + 1;
   const found = await openStore(directory, options, number);
   // Last: what has no CURRENT has never been used.
@@ -119,12 +121,11 @@ async function createStore(directory: StoreDirectory, options: OpenLevelStoreOpt
   return found;
 }
 
-async function openStore(directory: StoreDirectory, options: OpenLevelStoreOptions, number: number): Promise<Found> {
+async function openStore(directory: StoreDirectory, options: Opening, number: number): Promise<Found> {
   options.files.mkdir(directory.storePath(number));
   const store = await options.ordered.open(directory.orderedPath(number));
   try {
-    const bytes = store.getSync(checkpointKey, undefined);
-    return { number, store, checkpoint: bytes === undefined ? undefined : decodeCheckpoint(bytes) };
+    return { number, store, checkpoint: await recoverCheckpoint(store, directory.storePath(number), options) };
   } catch (error) {
     await closeStore(store);
     throw error;

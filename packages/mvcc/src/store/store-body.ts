@@ -374,6 +374,7 @@ export class StoreBody {
       store: this.#store,
       frozen,
       state,
+      previous,
       changes: this.recent.between(previous, state.revision),
       history: this.history,
       limits: this.#limits,

@@ -9,6 +9,11 @@ export interface StoreLimits {
   readonly checkpointBytes: number;
   /** Changes and entries that begin a checkpoint: about 2 s of replay after a restart; default 200,000. */
   readonly checkpointOperations: number;
+  /**
+   * Bytes of records in one batch of a checkpoint; default 4 MiB. What is filled is one string that moves as it grows,
+   * in one call: at 32 MiB that held the loop for 12 ms, and one sync of it held up those of the log.
+   */
+  readonly checkpointBatchBytes: number;
   /** Records that one turn of a checkpoint, a snapshot or a scan handles; default 512, about a millisecond. */
   readonly sliceRecords: number;
   /** Bytes that one turn handles, and that one read or write of a file moves; default 512 KiB. */
@@ -34,6 +39,7 @@ export interface StoreLimits {
 const defaultStoreLimits: StoreLimits = {
   checkpointBytes: 64 * MiB,
   checkpointOperations: 200_000,
+  checkpointBatchBytes: 4 * MiB,
   sliceRecords: 512,
   sliceBytes: 512 * KiB,
   cacheBytes: 64 * MiB,

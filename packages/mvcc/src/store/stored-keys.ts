@@ -13,6 +13,9 @@ const userKeysEnd: OrderedKey = String.fromCharCode(userPrefix.charCodeAt(0) + 1
 /** Where the state of the checkpoint stands. */
 export const checkpointKey: OrderedKey = `${ownPrefix}checkpoint`;
 
+/** Where a checkpoint stands that takes more than one batch, from its first batch to its last. */
+export const unfinishedKey: OrderedKey = `${ownPrefix}unfinished`;
+
 export function storedKey(key: BinaryKey): OrderedKey {
   return userPrefix + key;
 }

@@ -18,11 +18,15 @@ export class SyncedBatches {
   }
 
   /** @throws CoterieError ERR_STORAGE */
-  async put(key: string, value: Uint8Array): Promise<void> {
-    this.#batch ??= this.#store.batch();
-    this.#batch.put(key, value);
-    this.#bytes += key.length + value.length;
-    if (this.#bytes >= batchBytes) await this.flush();
+  put(key: string, value: Uint8Array): Promise<void> {
+    this.#begun().put(key, value);
+    return this.#counted(key.length + value.length);
+  }
+
+  /** @throws CoterieError ERR_STORAGE */
+  delete(key: string): Promise<void> {
+    this.#begun().delete(key);
+    return this.#counted(key.length);
   }
 
   /** All that was put is durable when it resolves. @throws CoterieError ERR_STORAGE */
@@ -34,6 +38,15 @@ export class SyncedBatches {
     await completion<undefined>((done) => {
       batch.write({ sync: true }, done);
     });
+  }
+
+  #begun(): OrderedBatch {
+    return (this.#batch ??= this.#store.batch());
+  }
+
+  async #counted(bytes: number): Promise<void> {
+    this.#bytes += bytes;
+    if (this.#bytes >= batchBytes) await this.flush();
   }
 
   /** Gives up what is not flushed. */

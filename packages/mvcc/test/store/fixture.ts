@@ -88,6 +88,7 @@ async function settled(): Promise<void> {
 
 export const tinyLimits: Partial<StoreLimits> = {
   checkpointBytes: 6_000,
+  checkpointBatchBytes: 600,
   sliceRecords: 3,
   sliceBytes: 700,
   cacheBytes: 3_000,

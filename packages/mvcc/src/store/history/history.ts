@@ -36,6 +36,8 @@ export class History {
   #unlinking = 0;
   #waiting: (() => void)[] = [];
   #manifest: HistoryManifest;
+  /** What the last append made durable: a checkpoint may name fewer files. */
+  #written: HistoryManifest;
 
   constructor(
     files: BackgroundFiles,
@@ -48,6 +50,7 @@ export class History {
     this.#directory = directory;
     this.#sliceBytes = limits.sliceBytes;
     this.#manifest = manifest;
+    this.#written = manifest;
     this.#failed = failed;
     this.#writer = new SegmentWriter(files, directory, manifest, limits);
   }
@@ -63,14 +66,15 @@ export class History {
   }
 
   /**
-   * Makes changes durable for the next checkpoint.
+   * Makes changes durable for the next checkpoint, from a revision on.
    *
    * @throws CoterieError ERR_STORAGE; ERR_NO_SPACE when the disk is full: then nothing of it is left, and it may be
    *   tried again
    */
-  async append(changes: readonly RevisionEvents[], compactRevision: number): Promise<HistoryManifest> {
+  async append(changes: readonly RevisionEvents[], keepFrom: number): Promise<HistoryManifest> {
     try {
-      return await this.#writer.append(changes, compactRevision);
+      this.#written = await this.#writer.append(changes, keepFrom);
+      return this.#written;
     } catch (error) {
       if (!(error instanceof CoterieError) || !isOutOfSpace(error.cause)) throw error;
       await this.giveUp();
@@ -80,6 +84,7 @@ export class History {
 
   /** Takes back what was appended since the last checkpoint: its own will not be. @throws CoterieError ERR_STORAGE */
   giveUp(): Promise<void> {
+    this.#written = this.#manifest;
     return this.#writer.rollBack(this.#manifest);
   }
 
@@ -113,7 +118,8 @@ export class History {
   /** A checkpoint that names this is durable. */
   publish(manifest: HistoryManifest): void {
     const named = new Set(manifest.segments.map(({ ordinal }) => ordinal));
-    for (const { ordinal } of this.#manifest.segments) if (!named.has(ordinal)) this.#unnamed.add(ordinal);
+    for (const { segments } of [this.#manifest, this.#written])
+      for (const { ordinal } of segments) if (!named.has(ordinal)) this.#unnamed.add(ordinal);
     this.#manifest = manifest;
     this.#sweep();
   }

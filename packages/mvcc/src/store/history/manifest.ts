@@ -14,6 +14,11 @@ export interface HistoryManifest {
 
 export const emptyManifest: HistoryManifest = { nextOrdinal: 1, segments: [] };
 
+/** Without the files that hold only what is compacted. */
+export function withoutCompacted(manifest: HistoryManifest, compactRevision: number): HistoryManifest {
+  return { ...manifest, segments: manifest.segments.filter(({ lastRevision }) => lastRevision >= compactRevision) };
+}
+
 export function segmentName(ordinal: number): string {
   return `${String(ordinal).padStart(16, '0')}.history`;
 }

@@ -2,6 +2,7 @@ import type { BackgroundFiles } from '../../files/background-files.js';
 import type { FileHandle } from '../../files/file-system.js';
 import { storageError } from '../../files/storage-error.js';
 import { completion } from '../completion.js';
+import { changesBefore } from '../recent-changes.js';
 import type { RevisionEvents } from '../types.js';
 import { encodeEvents, type EventPosition } from './event-codec.js';
 import { segmentName, type HistoryManifest, type HistorySegment } from './manifest.js';
@@ -49,18 +50,18 @@ export class SegmentWriter {
   }
 
   /**
-   * Appends what is not compacted, syncs, and tells what the next checkpoint is to name: all files that are not wholly
-   * compacted.
+   * Appends changes from the revision `keepFrom` on, syncs, and tells which files hold all that is kept from there on.
    *
    * One call at a time.
    *
    * @throws CoterieError ERR_STORAGE; nothing more may be appended after it before `rollBack`
    */
-  async append(changes: readonly RevisionEvents[], compactRevision: number): Promise<HistoryManifest> {
+  async append(changes: readonly RevisionEvents[], keepFrom: number): Promise<HistoryManifest> {
     try {
-      await this.#write(changes.filter(({ revision }) => revision >= compactRevision));
+      // A slice, not a filter: changes that no cache holds any more are not looked at one by one.
+      await this.#write(changes.slice(changesBefore(changes, keepFrom)));
       // The newest revision is never compacted, so the open file stays.
-      this.#finished = this.#finished.filter(({ lastRevision }) => lastRevision >= compactRevision);
+      this.#finished = this.#finished.filter(({ lastRevision }) => lastRevision >= keepFrom);
     } catch (error) {
       throw storageError('cannot write the history', error);
     }
