@@ -5,7 +5,7 @@ import type { RevisionEvents } from './types.js';
 /** Changes of one run: they are let go of by the run, and one by one within the oldest only. */
 const runChanges = 1_024;
 
-/** Changes that follow each other, and the bytes of each, so that letting them go does not look at every event again. */
+/** Changes that follow each other, and the bytes of each: letting them go does not look at every event again. */
 interface Run {
   readonly changes: RevisionEvents[];
   readonly costs: number[];
