@@ -47,12 +47,13 @@ export class SimMember {
     const process = (this.process = world.time.process(dead));
     const { clock, turns } = process;
     const { checks } = world;
-    const { checkpointBytes, segmentBytes, watchBytes, watchSteps, options, core } = world.parameters;
+    const { checkpointBytes, checkpointBatchBytes, segmentBytes, watchBytes, watchSteps, options, core } =
+      world.parameters;
     const { leaderPriorities, integrity } = world.parameters;
     const disks = simStorage(machine, {
       process,
       dead,
-      limits: { checkpointBytes, segmentBytes },
+      limits: { checkpointBytes, checkpointBatchBytes, segmentBytes },
       watchLog: (log, identity) => checks.watchLog(this, log, identity),
       logErased: () => checks.logErased(this),
       condemned: (reason) => world.onCondemned(this, reason),

@@ -195,7 +195,11 @@ export class SimMachine {
 interface Process {
   readonly process: ProcessTime;
   readonly dead: () => boolean;
-  readonly limits: { readonly checkpointBytes: number; readonly segmentBytes: number };
+  readonly limits: {
+    readonly checkpointBytes: number;
+    readonly checkpointBatchBytes: number;
+    readonly segmentBytes: number;
+  };
   /** Every log passes through here when it is opened. */
   watchLog(log: MemberLog, identity: Identity): MemberLog;
   logErased(): void;

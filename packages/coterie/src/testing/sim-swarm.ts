@@ -19,6 +19,7 @@ export interface SimParameters {
   readonly options: NodeOptions;
   readonly core: Partial<CoreConfig>;
   readonly checkpointBytes: number;
+  readonly checkpointBatchBytes: number;
   readonly segmentBytes: number;
   /** Frames on the way on one link. */
   readonly linkFrames: number;
@@ -78,6 +79,7 @@ export function drawParameters(seed: number, choice: SimOptions = {}): SimParame
     options: drawOptions(random, new SeededRandom(Math.imul(seed, 0x85ebca6b) ^ 0x10e5)),
     core: drawCore(random),
     checkpointBytes: random.pick([4, 8, 32, 128]) * kib,
+    checkpointBatchBytes: new SeededRandom(Math.imul(seed, 0x27d4eb2f) ^ 0x4b17).pick([500, 2000, 4 << 20]),
     segmentBytes: random.pick([4, 4, 16, 64]) * kib,
     linkFrames: random.pick([5, 20, 200, 10_000, 10_000]),
     snapshotChunkBytes: random.pick([256, 4 * kib, 64 * kib]),
