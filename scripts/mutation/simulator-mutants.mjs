@@ -1,3 +1,5 @@
+import { practising } from './drill-worlds.mjs';
+import { leadership } from './leadership-mutants.mjs';
 import { keyLeases } from './lease-mutants.mjs';
 import { watches } from './watch-mutants.mjs';
 
@@ -23,17 +25,6 @@ const node = (file) => `packages/raft/src/node/${file}.ts`;
 const mvcc = (file) => `packages/mvcc/src/${file}.ts`;
 
 const kib = 1024;
-/** Short elections, and no faults but the drills of the simulator (packages/coterie/src/testing/faults/drills.ts). */
-const sharp = {
-  ...{ simulatedMs: 8000, paceMs: 30, clients: 4, members: 3, lateMembers: 0, families: [], drillEveryMs: 200 },
-  options: { electionTimeoutMs: 300, heartbeatMs: 30, leaseReads: false },
-};
-
-/** @param {readonly string[]} drills @param {Readonly<Record<string, unknown>>} [more] @returns a world of drills */
-function practising(drills, { options, ...more } = {}) {
-  return { ...sharp, drills, ...more, options: { ...sharp.options, .../** @type {object} */ (options) } };
-}
-
 const deposed = practising(['deposed'], { options: { entryCommands: 1 } });
 const reading = { paceMs: 10, clients: 6 };
 const lagging = practising(['lag'], {
@@ -435,6 +426,7 @@ const sessions = [
 export const mutants = [
   ...durability,
   ...elections,
+  ...leadership,
   ...replication,
   ...reads,
   ...leases,

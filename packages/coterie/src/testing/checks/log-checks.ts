@@ -24,6 +24,7 @@ export class LogChecks {
   readonly #commitTerms: number[] = [];
   readonly #speakers = new Map<number, number>();
   readonly #members = new Map<number, DiskTruth>();
+  readonly #disks = new Map<string, DiskTruth>();
 
   constructor(report: (problem: string) => void) {
     this.#report = report;
@@ -48,9 +49,20 @@ export class LogChecks {
     return this.#speakers.has(term);
   }
 
-  /** A member has its id. */
-  knows(truth: DiskTruth): void {
-    if (truth.id !== 0) this.#members.set(truth.id, truth);
+  /**
+   * A member has its id, in the cluster of this number: for good, and nobody else ever has it. A new disk under an old
+   * id is a member that has forgotten what it voted and acknowledged.
+   */
+  knows(truth: DiskTruth, cluster: number | undefined): void {
+    if (truth.id === 0) return;
+    this.#members.set(truth.id, truth);
+    const owner = `${cluster}/${truth.id}`;
+    const known = this.#disks.get(owner);
+    this.#disks.set(owner, truth);
+    if (known !== undefined && known !== truth)
+      this.#report(
+        `identity: ${truth.name} takes the id ${truth.id} with another disk than ${known.name} had under it`,
+      );
   }
 
   /**

@@ -6,6 +6,7 @@ import type { SimMachine } from '../sim-storage.js';
 import { AnswerChecks } from './answer-checks.js';
 import { ConfChecks } from './conf-checks.js';
 import { DiskTruth } from './disk-truth.js';
+import { LeaderChecks } from './leader-checks.js';
 import { LeaseChecks } from './lease-checks.js';
 import { LogChecks } from './log-checks.js';
 import { LogTimeChecks } from './log-time-checks.js';
@@ -34,6 +35,7 @@ export class SafetyChecks {
   readonly #answers: AnswerChecks;
   readonly #stalls: StallChecks;
   readonly #storeStalls: StoreStallChecks;
+  readonly #leading: LeaderChecks;
   readonly #leases: LeaseChecks;
   readonly #logTime: LogTimeChecks;
   readonly #report: (problem: string) => void;
@@ -56,6 +58,7 @@ export class SafetyChecks {
     this.#answers = new AnswerChecks(this.#log, options.leaseReads, report);
     this.#stalls = new StallChecks(options.electionTimeoutMs, report);
     this.#storeStalls = new StoreStallChecks(options, report);
+    this.#leading = new LeaderChecks(options.heartbeatMs, report);
     this.#leases = new LeaseChecks(report);
     this.#logTime = new LogTimeChecks(report);
   }
@@ -71,7 +74,7 @@ export class SafetyChecks {
   watchLog(member: SimMember, log: MemberLog, identity: Identity): MemberLog {
     const truth = this.#truthOf(member);
     truth.id = identity.memberId ?? 0;
-    this.#log.knows(truth);
+    this.#log.knows(truth, identity.uid);
     return watchedLog(log, {
       loaded: (loaded) => {
         const wrong = member.dead ? undefined : truth.load(loaded);
@@ -118,6 +121,7 @@ export class SafetyChecks {
       this.#answers.send(truth, message);
       this.#stalls.send(truth, message, member.process.now);
       this.#storeStalls.send(member, message);
+      this.#leading.send(member, message);
     });
   }
 
@@ -158,6 +162,7 @@ export class SafetyChecks {
       this.leaderChanges++;
     } else if (leader !== who)
       this.#report(`election safety: term ${event.term} has two leaders, ${leader} and ${who}`);
+    this.#leading.begins(member, event.term);
     if (node !== undefined) this.#log.leads(truth, event.term, node.cluster.conf);
   }
 

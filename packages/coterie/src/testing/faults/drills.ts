@@ -1,5 +1,6 @@
 import type { RaftNode } from '@coterie/raft';
 import type { SeededRandom } from '@coterie/raft/testing';
+import { states } from '../sim-liveness.js';
 import type { SimMember } from '../sim-member.js';
 import type { SimWorld } from '../sim-world.js';
 import { FaultFamily, shuffled } from './fault-family.js';
@@ -9,6 +10,8 @@ const tailMax = 40;
 /** Disks take so many times as long as healthy ones. */
 const slow = [1, 20, 100];
 const standing = 100_000;
+/** What a sync takes on a healthy disk, about. */
+const syncMs = 0.4;
 /** How often a wish to hand over is repeated, an eighth of an election timeout apart. */
 const wishes = 6;
 
@@ -185,6 +188,81 @@ const drills = {
     world.time.schedule(forMs, () => leader.process.resume());
     return forMs + t;
   },
+  /**
+   * A leader proposes that one member learn from now on, and hands over to that one before the change is committed: the
+   * new leader is the first to know that it does not vote any longer.
+   */
+  usurper: (ground) => {
+    const { world, random, electionTimeoutMs: t } = ground;
+    const { leader } = world;
+    const status = nodeOf(leader)?.status();
+    if (leader === undefined || status === undefined) return t / 4;
+    const { id, conf } = status;
+    const [usurper] = shuffled(
+      random,
+      conf.voters.filter((voter) => voter !== id),
+    );
+    const steps =
+      conf.learners.length > 0
+        ? conf.learners.map((learner) => ({ op: 'addVoter', id: learner }) as const)
+        : [{ op: 'addLearner', id: usurper ?? 0 } as const];
+    if (usurper === undefined || !nodeOf(leader)!.changeMembership({ transition: 'auto', steps }, []).ok) return t / 4;
+    world.confChanges++;
+    if (conf.learners.length > 0) return t;
+    for (const member of world.alive) if (nodeOf(member)?.status().id !== usurper) member.machine.slowness = 100;
+    nodeOf(leader)!.transferLeadership(usurper);
+    ground.after(2 * t, () => mendDisks(world));
+    return 4 * t;
+  },
+  /**
+   * A leader with a tail of its own is cut off, and those who are left cannot elect anybody, as the disk of one keeps
+   * its votes back: their term grows. Then only the cut-off one and one whose log is shorter are there: the one can
+   * lead, once it hears of the term, the other cannot.
+   */
+  oldTerm: (ground) => {
+    const { world, random, electionTimeoutMs: t } = ground;
+    const { leader } = world;
+    const [late, slowOne] = shuffled(
+      random,
+      world.alive.filter((member) => member !== leader),
+    );
+    if (leader === undefined || late === undefined || slowOne === undefined || world.alive.length > 3) return t / 4;
+    for (const { name } of [late, slowOne]) {
+      world.cut(leader.name, name);
+      world.cut(name, leader.name);
+    }
+    writeAt(leader, 3);
+    // A vote takes longer than a candidate waits.
+    slowOne.machine.slowness = (2.5 * t) / syncMs;
+    ground.after(20 * t, () => {
+      world.network.heal();
+      isolate(ground, slowOne, 0);
+    });
+    const elected = 34 * t;
+    const alone = world.parameters.families.length === 0;
+    ground.after(elected, () => {
+      const same = [leader, late].every((member) => world.running.get(member.name) === member && !member.removed);
+      if (alone && same && world.leader === undefined)
+        world.report(`no leader: ${leader.name} and ${late.name} do not elect one (${states(world)})`);
+      world.network.heal();
+      mendDisks(world);
+    });
+    return elected + t;
+  },
+  /** A disk is lost for good, and its process comes back with an empty one. */
+  lostDisk: (ground) => {
+    const { world, random, electionTimeoutMs: t } = ground;
+    const [member] = shuffled(
+      random,
+      world.alive.filter((one) => world.atlas.mayLose(one)),
+    );
+    if (member === undefined) return t / 4;
+    world.die(member.name, 'wipe');
+    ground.after(random.nextInt(t), () => {
+      if (!world.running.has(member.name)) world.boot(member.name);
+    });
+    return 10 * t;
+  },
   /** A bit is flipped in what a log holds that is still being written, and its process is started again. */
   flip: (ground) => {
     const { world, random, electionTimeoutMs: t } = ground;
@@ -243,8 +321,7 @@ function nodeOf(member: SimMember | undefined): RaftNode | undefined {
 }
 
 /** In both directions, or in one. */
-function isolate({ world, random }: Ground, member: SimMember): void {
-  const way = random.nextInt(4);
+function isolate({ world, random }: Ground, member: SimMember, way = random.nextInt(4)): void {
   for (const other of world.names) {
     if (other === member.name) continue;
     if (way !== 1) world.cut(member.name, other);
