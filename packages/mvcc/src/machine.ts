@@ -180,6 +180,11 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     return this.#store.checkpointNow();
   }
 
+  /** @see Store.unload */
+  unload(): Promise<void> {
+    return this.#store.unload();
+  }
+
   /**
    * The bytes of a backup of this very moment.
    *

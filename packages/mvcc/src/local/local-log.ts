@@ -244,6 +244,9 @@ export class LocalLog {
   }
 }
 
+/** Bytes of entries after which a replay writes a checkpoint, so that what it applies does not pile up in memory. */
+const replayCheckpointBytes = 2 << 20;
+
 /** Applies what the log holds behind the checkpoint. @throws CoterieError ERR_CORRUPT, ERR_STORAGE */
 export async function replayLog(
   log: LogToReplay,
@@ -251,10 +254,16 @@ export async function replayLog(
 ): Promise<void> {
   machine.logDurable(log.lastIndex);
   let since = clock.now();
+  let bytes = 0;
   for (const encoded of log.behind(machine.applied().index)) {
     const entry = decodeLocalEntry(encoded);
     await prepared(machine, entry);
     machine.apply(entry);
+    bytes += encoded.data.length;
+    if (bytes >= replayCheckpointBytes) {
+      bytes = 0;
+      await machine.unload();
+    }
     if (clock.now() - since < stretchMs) continue;
     await new Promise<void>((resolve) => turns.defer(resolve));
     since = clock.now();

@@ -96,6 +96,10 @@ export class LevelStore implements Store {
     return this.#body.checkpointNow();
   }
 
+  unload(): Promise<void> {
+    return this.#body.unload();
+  }
+
   compact(revision: number): void {
     this.#body.compact(revision);
   }

@@ -57,6 +57,12 @@ export class RecordCache {
     this.#youngBytes -= costOf(key, young.record);
   }
 
+  clear(): void {
+    this.#young = new Map();
+    this.#old = new Map();
+    this.#youngBytes = 0;
+  }
+
   #insert(key: BinaryKey, known: Known): void {
     const bytes = costOf(key, known.record);
     if (bytes > this.#generationBytes) return;

@@ -212,6 +212,13 @@ export class StoreBody {
     }
   }
 
+  /** @see Store.unload */
+  async unload(): Promise<void> {
+    await this.checkpointNow();
+    this.layers.cache.clear();
+    this.recent.trim(this.#checkpoint.state.revision, 0);
+  }
+
   /**
    * Newest changes in memory; those of earlier checkpoints from files.
    *

@@ -58,6 +58,11 @@ export interface Store {
    * Brings everything applied so far to disk, unless it is there. Resolves too when the store is closed or fails first.
    */
   checkpointNow(): Promise<void>;
+  /**
+   * As {@link checkpointNow}, and lets go of what is in memory only to be read faster. For between two entries, while
+   * nothing is prefetched: a replay would fill that memory with what nobody has asked for.
+   */
+  unload(): Promise<void>;
   /** Moves the compact revision; history below it may be dropped after the next checkpoint. */
   compact(revision: number): void;
   /**

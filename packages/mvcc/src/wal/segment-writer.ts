@@ -53,6 +53,11 @@ export const outOfSpaceRetryMs = 1000;
  * A new segment is this much larger than the last one until segmentBytes is reached, so that a small log stays small.
  */
 const growthFactor = 4;
+/**
+ * A log that is closed and of which nothing is needed goes on in a segment of at most this part of segmentBytes: the
+ * next start reads all of the last segment, whatever is in it.
+ */
+const closedShare = 1 / 16;
 /** How much of a segment may be used before the next one is prepared. */
 const prepareFrom = 1 / 8;
 
@@ -159,6 +164,7 @@ export class SegmentWriter {
   /** Makes everything durable and closes the files. */
   close(): void {
     this.sync();
+    this.#shrink();
     this.#fs.close(this.#file);
     this.#preparer.discard();
   }
@@ -232,6 +238,17 @@ export class SegmentWriter {
     this.#outOfSpace = false;
     // A log that never idles would otherwise never give anything back: two for one, so that it catches up.
     for (let i = 0; i < 2; i++) this.#removeOldest();
+  }
+
+  /** Leaves a small segment behind, where nothing is needed of what there is. A full disk only keeps more of it. */
+  #shrink(): void {
+    const capacity = Math.max(segmentBytesMin, Math.floor(this.#segmentBytes * closedShare));
+    const needed = this.#lastIndex > this.#released || this.#full.some(({ lastIndex }) => lastIndex > this.#released);
+    if (needed || this.#capacity <= capacity) return;
+    this.#preparer.discard();
+    while (!this.#preparer.ready) if (!this.#preparer.slice(capacity)) return;
+    this.#cut();
+    while (this.#removeOldest());
   }
 
   #nextCapacity(): number {

@@ -68,6 +68,25 @@ it('has nothing to replay after a clean close', async () => {
   expect(stateHash).toMatchObject({ index: appliedIndex, revision, chain });
 });
 
+it('keeps no long log in memory: a replay writes checkpoints', async () => {
+  const dir = fresh();
+  const store = await openStore({ dir });
+  const value = 'v'.repeat(60_000);
+  await Promise.all(Array.from({ length: 120 }, (_, i) => store.put(`k${i}`, value)));
+  const { stateHash, store: before } = await store.diagnostics();
+  expect(before.checkpoints).toBe(0);
+  // As a process that is killed leaves it.
+  const copy = fresh();
+  fs.cpSync(dir, copy, { recursive: true, filter: (from) => !/lock/i.test(path.basename(from)) });
+  await store.close();
+
+  await using again = await openStore({ dir: copy });
+  const { stateHash: found, store: after } = await again.diagnostics();
+  expect(found).toEqual(stateHash);
+  expect(after.checkpoints).toBeGreaterThan(1);
+  expect((await again.range({ all: true })).entries.map((entry) => entry.value)).toEqual(Array(120).fill(value));
+});
+
 it('is locked while it is open', async () => {
   const dir = fresh();
   const store = await openStore({ dir });

@@ -143,6 +143,10 @@ export class MemoryStore implements Store {
     return Promise.resolve();
   }
 
+  unload(): Promise<void> {
+    return this.checkpointNow();
+  }
+
   checkpointSoon(): void {
     this.checkpoint();
   }

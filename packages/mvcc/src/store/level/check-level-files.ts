@@ -1,6 +1,6 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { systemErrorCode } from '../../files/storage-error.js';
-import { readLevelLog, type LevelLog } from './level-log.js';
+import { levelPieceBytes, LevelLogReader, type LevelLog } from './level-log.js';
 import { readLevelManifest, type LevelVersion } from './level-manifest.js';
 import { corruptLevel } from './level-numbers.js';
 import { checkLevelTable } from './level-table.js';
@@ -25,9 +25,12 @@ export async function checkLevelFiles(directory: string): Promise<void> {
   const names = await namesIn(directory);
   const manifest = await currentManifest(directory, names);
   if (manifest === undefined) return;
-  const edits = readLevelLog(await readFile(`${directory}/${manifest}`));
-  if (edits.soundBehind) throw corruptLevel(`${manifest} is damaged at byte ${edits.defectAt}`);
-  const version = readLevelManifest(edits.records);
+  const edits: Uint8Array[] = [];
+  const reader = new LevelLogReader((edit) => edits.push(edit));
+  reader.read(await readFile(`${directory}/${manifest}`));
+  const { soundBehind, defectAt } = reader.finish();
+  if (soundBehind) throw corruptLevel(`${manifest} is damaged at byte ${defectAt}`);
+  const version = readLevelManifest(edits);
   await checkLogs(directory, names, version);
   await checkTables(directory, names, version);
 }
@@ -63,11 +66,30 @@ async function checkLogs(directory: string, names: readonly string[], { logNumbe
   if (logNumber > 0 && logs[0]?.number !== logNumber) throw corruptLevel(`log ${logNumber} is missing`);
   let torn: { readonly name: string; readonly log: LevelLog } | undefined;
   for (const { name } of logs) {
-    const log = readLevelLog(await readFile(`${directory}/${name}`));
+    const log = await readLog(`${directory}/${name}`);
     if (log.soundBehind) throw corruptLevel(`${name} is damaged at byte ${log.defectAt}, in front of a whole batch`);
-    if (torn !== undefined && log.records.length > 0)
+    if (torn !== undefined && log.count > 0)
       throw corruptLevel(`${torn.name} is damaged at byte ${torn.log.defectAt}, and ${name} follows`);
     if (log.defectAt !== undefined) torn ??= { name, log };
+  }
+}
+
+/** In pieces: it holds the last checkpoint whole. */
+async function readLog(path: string): Promise<LevelLog> {
+  const reader = new LevelLogReader();
+  const file = await open(path, 'r');
+  try {
+    const piece = new Uint8Array(levelPieceBytes);
+    for (;;) {
+      let got = 0;
+      for (let more = -1; more !== 0 && got < piece.length; got += more) {
+        ({ bytesRead: more } = await file.read(piece, got, piece.length - got));
+      }
+      reader.read(piece.subarray(0, got));
+      if (got < piece.length) return reader.finish();
+    }
+  } finally {
+    await file.close();
   }
 }
 

@@ -7,7 +7,8 @@ const kinds = { full: 1, first: 2, middle: 3, last: 4 } as const;
 
 /** What stands in a log file of LevelDB, a MANIFEST too. */
 export interface LevelLog {
-  readonly records: readonly Uint8Array[];
+  /** Whole records in front of the first defect. */
+  readonly count: number;
   /** Where the first thing stands that is no part of a record; undefined in a file that is sound to its end. */
   readonly defectAt: number | undefined;
   /** A whole record stands behind the defect: LevelDB would leave out what is between and say nothing. */
@@ -20,31 +21,42 @@ export function unmasked(stored: number): number {
   return ((rotated << 15) | (rotated >>> 17)) >>> 0;
 }
 
-/** Reads on behind a defect as LevelDB does, at the next block, to see whether anything follows. */
-export function readLevelLog(bytes: Uint8Array): LevelLog {
-  return new LevelLogReader(bytes).read();
-}
+/** Pieces of a log in which {@link LevelLogReader} reads it: whole blocks, all but the last. */
+export const levelPieceBytes = 32 * blockBytes;
 
-class LevelLogReader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #records: Uint8Array[] = [];
+/** Reads on behind a defect as LevelDB does, at the next block, to see whether anything follows. */
+export class LevelLogReader {
+  readonly #take: ((record: Uint8Array) => void) | undefined;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view = viewOf(this.#bytes);
+  /** Of the piece, in the log. */
+  #base = 0;
   #parts: Uint8Array[] = [];
   /** Where the record that is being put together began. */
   #begin: number | undefined;
   #defectAt: number | undefined;
   #soundBehind = false;
+  #count = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** @param take gets the records in front of the first defect; left out, none is put together */
+  constructor(take?: (record: Uint8Array) => void) {
+    this.#take = take;
   }
 
-  read(): LevelLog {
-    const { length } = this.#bytes;
+  /**
+   * The next {@link levelPieceBytes} bytes, or what is left. They may be others afterwards where nobody takes records.
+   */
+  read(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#view = viewOf(bytes);
+    const { length } = bytes;
     for (let at = 0; at < length;) at = this.#step(at, Math.min(length, nextBlock(at)));
+    this.#base += length;
+  }
+
+  finish(): LevelLog {
     if (this.#begin !== undefined) this.#defect(this.#begin);
-    return { records: this.#records, defectAt: this.#defectAt, soundBehind: this.#soundBehind };
+    return { count: this.#count, defectAt: this.#defectAt, soundBehind: this.#soundBehind };
   }
 
   /** @returns where the next fragment begins */
@@ -52,10 +64,10 @@ class LevelLogReader {
     if (nextBlock(at) - at < headBytes) return blockEnd;
     const end = blockEnd - at < headBytes ? undefined : at + headBytes + this.#view.getUint16(at + 4, true);
     if (end === undefined || end > blockEnd || !this.#sound(at, end)) {
-      this.#defect(this.#begin ?? at);
+      this.#defect(this.#begin ?? this.#base + at);
       return blockEnd;
     }
-    this.#fragment(this.#bytes[at + 6] as number, at, this.#bytes.subarray(at + headBytes, end));
+    this.#fragment(this.#bytes[at + 6] as number, this.#base + at, this.#bytes.subarray(at + headBytes, end));
     return end;
   }
 
@@ -69,13 +81,17 @@ class LevelLogReader {
     if (!fits || begins !== (this.#begin === undefined)) this.#defect(this.#begin ?? at);
     if (begins) this.#begin = at;
     if (this.#begin === undefined) return;
-    this.#parts.push(content);
+    if (this.#take !== undefined) this.#parts.push(content);
     if (kind === kinds.full || kind === kinds.last) this.#finish();
   }
 
   #finish(): void {
-    if (this.#defectAt !== undefined) this.#soundBehind = true;
-    else this.#records.push(this.#parts.length === 1 ? (this.#parts[0] as Uint8Array) : Buffer.concat(this.#parts));
+    if (this.#defectAt !== undefined) {
+      this.#soundBehind = true;
+    } else {
+      this.#count++;
+      this.#take?.(this.#parts.length === 1 ? (this.#parts[0] as Uint8Array) : Buffer.concat(this.#parts));
+    }
     this.#parts = [];
     this.#begin = undefined;
   }
@@ -85,6 +101,10 @@ class LevelLogReader {
     this.#parts = [];
     this.#begin = undefined;
   }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function nextBlock(at: number): number {
