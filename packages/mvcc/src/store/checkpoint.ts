@@ -23,8 +23,8 @@ export interface CheckpointJob {
   readonly state: StoreState;
   /** The revision of the last checkpoint. */
   readonly previous: number;
-  /** The changes since then. */
-  readonly changes: readonly RevisionEvents[];
+  /** The changes since then, in runs. */
+  readonly changes: readonly (readonly RevisionEvents[])[];
   readonly history: History;
   readonly limits: StoreLimits;
   readonly counters: StoreCounters;

@@ -58,14 +58,19 @@ export class RecentChanges {
     this.#bytes += cost;
   }
 
-  /** Changes in (after, through], as they are: the caller takes them in slices. */
-  between(after: number, through: number): readonly RevisionEvents[] {
-    const found: RevisionEvents[] = [];
+  /**
+   * Changes in (after, through], in runs as they stand here: one list of a hundred thousand takes 10 ms to make. They
+   * must be used before `trim`.
+   */
+  between(after: number, through: number): readonly (readonly RevisionEvents[])[] {
+    const found: (readonly RevisionEvents[])[] = [];
     for (let at = this.#runOf(after + 1); at < this.#runs.length; at++) {
       const { changes } = this.#runs[at] as Run;
-      const end = changesBefore(changes, through + 1);
-      for (let i = changesBefore(changes, after + 1); i < end; i++) found.push(changes[i] as RevisionEvents);
-      if (end < changes.length) break;
+      const [from, to] = [changesBefore(changes, after + 1), changesBefore(changes, through + 1)];
+      // The newest run still grows.
+      const whole = from === 0 && to === runChanges;
+      if (to > from) found.push(whole ? changes : changes.slice(from, to));
+      if (to < changes.length) break;
     }
     return found;
   }

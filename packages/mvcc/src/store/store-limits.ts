@@ -10,7 +10,7 @@ export interface StoreLimits {
   /** Changes and entries that begin a checkpoint: about 2 s of replay after a restart; default 200,000. */
   readonly checkpointOperations: number;
   /**
-   * Bytes of records in one batch of a checkpoint; default 4 MiB. What is filled is one string that moves as it grows,
+   * Bytes of records in one batch of a checkpoint; default 2 MiB. What is filled is one string that moves as it grows,
    * in one call: at 32 MiB that held the loop for 12 ms, and one sync of it held up those of the log.
    */
   readonly checkpointBatchBytes: number;
@@ -39,7 +39,7 @@ export interface StoreLimits {
 const defaultStoreLimits: StoreLimits = {
   checkpointBytes: 64 * MiB,
   checkpointOperations: 200_000,
-  checkpointBatchBytes: 4 * MiB,
+  checkpointBatchBytes: 2 * MiB,
   sliceRecords: 512,
   sliceBytes: 512 * KiB,
   cacheBytes: 64 * MiB,

@@ -28,7 +28,7 @@ test('what lies between two revisions, and what follows one, is as if the change
   for (let round = 0; round < 60; round++) {
     const after = first - 5 + random.nextInt(many + 10);
     const through = after + random.nextInt(many);
-    expect(recent.between(after, through)).toEqual(
+    expect(recent.between(after, through).flat()).toEqual(
       all.filter((one) => one.revision > after && one.revision <= through),
     );
     const taken = recent.take(after, random.nextInt(600_000));
@@ -53,11 +53,19 @@ test('it gives up the oldest until the bytes are within the bound, and nothing b
       }
       left = left.slice(gone);
       recent.trim(through, keep);
-      expect(recent.between(0, first + many)).toEqual(left);
+      expect(recent.between(0, first + many).flat()).toEqual(left);
       expect(recent.bytes).toBe(held);
       expect(recent.firstRevision).toBe(left[0]?.revision ?? first + many);
     }
     recent.push(change(first + many));
     expect(recent.take(0, 1)).toEqual([left[0] ?? change(first + many)]);
   }
+});
+
+test('what was handed out does not change while more comes', () => {
+  const { recent, all } = filled();
+  const handed = recent.between(0, first + many);
+  for (let at = 0; at < 2_000; at++) recent.push(change(first + many + at));
+  expect(handed.flat()).toEqual(all);
+  expect(handed.length).toBeLessThan(8);
 });

@@ -71,7 +71,7 @@ export class History {
    * @throws CoterieError ERR_STORAGE; ERR_NO_SPACE when the disk is full: then nothing of it is left, and it may be
    *   tried again
    */
-  async append(changes: readonly RevisionEvents[], keepFrom: number): Promise<HistoryManifest> {
+  async append(changes: readonly (readonly RevisionEvents[])[], keepFrom: number): Promise<HistoryManifest> {
     try {
       this.#written = await this.#writer.append(changes, keepFrom);
       return this.#written;

@@ -56,10 +56,9 @@ export class SegmentWriter {
    *
    * @throws CoterieError ERR_STORAGE; nothing more may be appended after it before `rollBack`
    */
-  async append(changes: readonly RevisionEvents[], keepFrom: number): Promise<HistoryManifest> {
+  async append(runs: readonly (readonly RevisionEvents[])[], keepFrom: number): Promise<HistoryManifest> {
     try {
-      // A slice, not a filter: changes that no cache holds any more are not looked at one by one.
-      await this.#write(changes.slice(changesBefore(changes, keepFrom)));
+      await this.#write(runs, keepFrom);
       // The newest revision is never compacted, so the open file stays.
       this.#finished = this.#finished.filter(({ lastRevision }) => lastRevision >= keepFrom);
     } catch (error) {
@@ -108,15 +107,30 @@ export class SegmentWriter {
     }
   }
 
-  async #write(changes: readonly RevisionEvents[]): Promise<void> {
-    let created = false;
+  async #write(runs: readonly (readonly RevisionEvents[])[], keepFrom: number): Promise<void> {
+    const before = this.#nextOrdinal;
+    let some = false;
+    for (const run of runs) {
+      // A slice, not a filter: changes that no cache holds any more are not looked at one by one.
+      const changes = run.slice(changesBefore(run, keepFrom));
+      some ||= changes.length > 0;
+      await this.#writeRun(changes);
+    }
+    if (some) await this.#sync();
+    if (this.#nextOrdinal > before) {
+      await completion<undefined>((done) => {
+        this.#files.syncDirectory(this.#directory, done);
+      });
+    }
+  }
+
+  async #writeRun(changes: readonly RevisionEvents[]): Promise<void> {
     let position: EventPosition = { at: 0, sub: 0 };
     while (position.at < changes.length) {
       const between = position.sub === 0;
       if (between && this.#open !== undefined && this.#open.segment.bytes >= this.#segmentBytes) await this.#finish();
       if (this.#open === undefined) {
         await this.#create((changes[position.at] as RevisionEvents).revision);
-        created = true;
       }
       // Cut where the file is full, but only between two revisions: a revision never spans two files.
       const { segment } = this.#open as unknown as OpenSegment;
@@ -124,12 +138,6 @@ export class SegmentWriter {
       const { bytes, next } = encodeEvents(changes, position, room);
       await this.#put(bytes, (changes[next.sub === 0 ? next.at - 1 : next.at] as RevisionEvents).revision);
       position = next;
-    }
-    if (changes.length > 0) await this.#sync();
-    if (created) {
-      await completion<undefined>((done) => {
-        this.#files.syncDirectory(this.#directory, done);
-      });
     }
   }
 

@@ -194,7 +194,7 @@ export class SnapshotImport implements SnapshotSink {
     if (used !== content.length) throw corruptSnapshot('a block ends inside an event');
     const changes = this.#assembler.changes.splice(0);
     for (const change of changes) this.#contents.takeChange(change);
-    if (changes.length > 0) this.#history = await this.#writer.append(changes, 0);
+    if (changes.length > 0) this.#history = await this.#writer.append([changes], 0);
   }
 
   async #guard(step: () => Promise<void>): Promise<void> {
