@@ -126,7 +126,7 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
   attach(host: StateMachineHost): void {
     this.#host = host;
     this.#store.attach({
-      freeze: () => this.#state.freeze(),
+      freeze: () => this.#state.freezeSliced(),
       checkpointed: ({ appliedIndex, appliedTerm }) => {
         host.checkpointed({ index: appliedIndex, term: appliedTerm });
       },

@@ -95,6 +95,11 @@ export class ByteWriter {
 
   bytes(value: Uint8Array): void {
     this.uint(value.length);
+    this.raw(value);
+  }
+
+  /** What another writer wrote: without a length. */
+  raw(value: Uint8Array): void {
     this.#reserve(value.length);
     this.#bytes.set(value, this.#at);
     this.#at += value.length;

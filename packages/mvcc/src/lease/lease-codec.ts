@@ -10,21 +10,30 @@ const recordBytes = 40;
 
 /** The leases as checkpoints and snapshots carry them, with the keys of each: to open a store, no key is read. */
 export function writeLeases(generation: number, count: number, leases: Iterable<LeaseRecord>): Uint8Array {
+  const out = writeLeasesHead(generation, count);
+  for (const lease of leases) writeLease(out, lease);
+  return out.finish();
+}
+
+/** What stands before the leases. */
+export function writeLeasesHead(generation: number, count: number): ByteWriter {
   const out = new ByteWriter(64 + count * recordBytes);
   out.u8(format);
   out.uint(generation);
   out.uint(count);
-  for (const lease of leases) {
-    out.uint(lease.id);
-    out.uint(lease.generation);
-    out.uint(lease.ttlMs);
-    out.f64(lease.deadlineMs);
-    out.u8(lease.own ? 1 : 0);
-    out.uint(lease.bytes);
-    out.uint(lease.keys.size);
-    for (const key of lease.keys) out.text(key);
-  }
-  return out.finish();
+  return out;
+}
+
+/** One of them. */
+export function writeLease(out: ByteWriter, lease: LeaseRecord): void {
+  out.uint(lease.id);
+  out.uint(lease.generation);
+  out.uint(lease.ttlMs);
+  out.f64(lease.deadlineMs);
+  out.u8(lease.own ? 1 : 0);
+  out.uint(lease.bytes);
+  out.uint(lease.keys.size);
+  for (const key of lease.keys) out.text(key);
 }
 
 /** @throws CoterieError ERR_CORRUPT */

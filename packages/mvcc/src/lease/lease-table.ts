@@ -2,15 +2,19 @@ import { invariant } from '@coterie/errors';
 import { corrupt } from '../command/byte-reader.js';
 import { compareKeys } from '../command/key-range.js';
 import { replicatedLimits } from '../limits.js';
-import type { BinaryKey, RevisionEvents } from '../store/types.js';
+import type { BinaryKey, FrozenPart, RevisionEvents } from '../store/types.js';
 import type { LeaseGrant, LeaseUsage, LeaseView } from '../txn/execution.js';
 import { entryBytes } from '../txn/record.js';
 import { DeadlineHeap } from './deadline-heap.js';
+import { FrozenLeases } from './frozen-leases.js';
 import { readLeases, writeLeases } from './lease-codec.js';
 import type { LeaseRecord, LeaseStatus } from './lease-record.js';
 
 /** Ids that the store picks are above it, so that they stay clear of small ones that an application gives. */
 export const pickedIdsAbove = 2 ** 32;
+
+/** Leases that are encoded in one go: half a millisecond. */
+const encodedAtOnceMax = 1_000;
 
 /** Leases that one look for expired ones moves at the most: a look must not hold a turn. */
 const lookMax = 2_048;
@@ -40,6 +44,7 @@ export class LeaseTable implements LeaseView {
   readonly #leases = new Map<number, LeaseRecord>();
   readonly #heap = new DeadlineHeap<LeaseRecord>();
   #generation = pickedIdsAbove;
+  #frozen: FrozenLeases | undefined;
 
   /** @throws CoterieError ERR_CORRUPT */
   static decode(bytes: Uint8Array): LeaseTable {
@@ -56,6 +61,23 @@ export class LeaseTable implements LeaseView {
 
   encode(): Uint8Array {
     return writeLeases(this.#generation, this.#leases.size, this.#leases.values());
+  }
+
+  /** As `encode`, in slices where there are many: the table may change meanwhile. One at a time. */
+  freeze(): Uint8Array | FrozenPart {
+    // Nobody goes on with the one before; if somebody did, it would have to be told of every change.
+    this.#frozen?.finish();
+    this.#frozen = undefined;
+    if (this.#leases.size <= encodedAtOnceMax) return this.encode();
+    this.#frozen = new FrozenLeases(this.#generation, [...this.#leases.values()]);
+    return this.#frozen;
+  }
+
+  /** Before every change of a lease. */
+  #changing(lease: LeaseRecord): void {
+    if (this.#frozen === undefined) return;
+    if (this.#frozen.done) this.#frozen = undefined;
+    else this.#frozen.changing(lease);
   }
 
   get count(): number {
@@ -104,6 +126,7 @@ export class LeaseTable implements LeaseView {
   renew(id: number, nowMs: number): void {
     const lease = this.#leases.get(id);
     invariant(lease !== undefined, 'a lease that is renewed is there', { id });
+    this.#changing(lease);
     lease.deadlineMs = Math.max(lease.deadlineMs, nowMs + lease.ttlMs);
   }
 
@@ -166,6 +189,7 @@ export class LeaseTable implements LeaseView {
   #join(id: number, key: BinaryKey, bytes: number): void {
     const lease = this.#leases.get(id);
     invariant(lease !== undefined, 'a key comes to a lease that is there', { id });
+    this.#changing(lease);
     lease.keys.add(key);
     lease.bytes += bytes;
     invariant(lease.keys.size <= replicatedLimits.leaseKeys, 'a lease has no more keys than a revision can delete');
@@ -173,7 +197,9 @@ export class LeaseTable implements LeaseView {
 
   #leave(id: number, key: BinaryKey, bytes: number): void {
     const lease = this.#leases.get(id);
-    invariant(lease?.keys.delete(key) === true, 'a key leaves a lease that has it', { id });
+    invariant(lease?.keys.has(key) === true, 'a key leaves a lease that has it', { id });
+    this.#changing(lease);
+    lease.keys.delete(key);
     lease.bytes -= bytes;
   }
 

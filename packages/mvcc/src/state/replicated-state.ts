@@ -6,7 +6,15 @@ import { type Growth, Quotas } from '../quota/quotas.js';
 import { SessionTable } from '../session/session-table.js';
 import type { Store } from '../store/store.js';
 import { ContentSum } from '../store/content-sum.js';
-import type { BinaryKey, KeyedRecord, KeyRange, KeyRecord, RevisionEvents, StoreState } from '../store/types.js';
+import type {
+  BinaryKey,
+  KeyedRecord,
+  KeyRange,
+  KeyRecord,
+  RevisionEvents,
+  StoreState,
+  FrozenState,
+} from '../store/types.js';
 import type { TxnState } from '../txn/execution.js';
 import { EntryApply } from './entry-apply.js';
 import type { EntryCommand } from './entry-commands.js';
@@ -142,7 +150,17 @@ export class ReplicatedState implements TxnState {
     this.#hashes.clear();
   }
 
+  /** All of it at once. */
   freeze(): StoreState {
+    return { ...this.#numbers(), leases: this.#leases.encode() };
+  }
+
+  /** For a checkpoint: what is large is encoded while entries go on being applied. One at a time. */
+  freezeSliced(): FrozenState {
+    return { ...this.#numbers(), leases: this.#leases.freeze() };
+  }
+
+  #numbers(): Omit<StoreState, 'leases'> {
     return {
       appliedIndex: this.#appliedIndex,
       appliedTerm: this.#appliedTerm,
@@ -156,7 +174,6 @@ export class ReplicatedState implements TxnState {
       quotas: this.#quotas.encode(),
       cluster: this.#cluster,
       sessions: this.#sessions.encode(),
-      leases: this.#leases.encode(),
     };
   }
 

@@ -45,7 +45,36 @@ const checksumBytes = 4;
  * Little-endian: version uint32; the state's numbers and the next ordinal as float64; five lengths; bytes; segments;
  * CRC32C of it all.
  */
-export function encodeCheckpoint({ state, history }: CheckpointRecord): Uint8Array {
+export function encodeCheckpoint(record: CheckpointRecord): Uint8Array {
+  const sealing = new CheckpointSealing(record);
+  while (!sealing.step(Number.POSITIVE_INFINITY));
+  return sealing.bytes;
+}
+
+/** A record that is encoded, and gets its checksum a slice at a time. */
+export class CheckpointSealing {
+  readonly bytes: Uint8Array;
+  #at = 0;
+  #crc = 0;
+
+  constructor(record: CheckpointRecord) {
+    this.bytes = layOut(record);
+  }
+
+  /** Sums so many bytes more. @returns whether it is done */
+  step(slice: number): boolean {
+    const { bytes } = this;
+    const end = bytes.length - checksumBytes;
+    const to = Math.min(end, this.#at + slice);
+    this.#crc = crc32c(bytes, this.#crc, this.#at, to);
+    this.#at = to;
+    if (to < end) return false;
+    new DataView(bytes.buffer).setUint32(end, this.#crc, true);
+    return true;
+  }
+}
+
+function layOut({ state, history }: CheckpointRecord): Uint8Array {
   const parts = [state.cluster, state.sessions, state.leases, state.quotas];
   const partBytes = parts.reduce((sum, part) => sum + part.length, 0);
   const size = headBytes + partBytes + history.segments.length * segmentInfoBytes + checksumBytes;
@@ -80,7 +109,6 @@ export function encodeCheckpoint({ state, history }: CheckpointRecord): Uint8Arr
     });
     at += segmentInfoBytes;
   }
-  view.setUint32(at, crc32c(bytes, 0, 0, at), true);
   return bytes;
 }
 

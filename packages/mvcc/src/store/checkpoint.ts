@@ -1,4 +1,4 @@
-import { encodeCheckpoint, type CheckpointRecord } from './checkpoint-record.js';
+import { CheckpointSealing, type CheckpointRecord } from './checkpoint-record.js';
 import { noSpaceError } from '../files/storage-error.js';
 import { completion, nextTurn, type Defer } from './completion.js';
 import type { History } from './history/history.js';
@@ -9,8 +9,10 @@ import { encodeRecord } from './record-codec.js';
 import type { StoreLimits } from './store-limits.js';
 import type { StoreCounters } from './store-statistics.js';
 import { checkpointKey, storedKey, unfinishedKey } from './stored-keys.js';
-import type { BinaryKey, KeyRecord, RevisionEvents, StoreState } from './types.js';
+import type { BinaryKey, FrozenPart, FrozenState, KeyRecord, RevisionEvents } from './types.js';
 
+/** About a millisecond of checksums. */
+const sealSliceBytes = 1024 * 1024;
 /** LevelDB writes a batch into its log, and then into a table before that log goes. */
 const roomBatches = 2;
 /** What its compactions, which go on by themselves, take beside that before they give something back. */
@@ -20,7 +22,7 @@ const roomBytes = 16 * 1024 * 1024;
 export interface CheckpointJob {
   readonly store: OrderedStore;
   readonly frozen: Memtable;
-  readonly state: StoreState;
+  readonly state: FrozenState;
   /** The revision of the last checkpoint. */
   readonly previous: number;
   /** The changes since then, in runs. */
@@ -59,14 +61,17 @@ export interface CheckpointJob {
  * @throws CoterieError ERR_STORAGE, ERR_NO_SPACE
  */
 export async function writeCheckpoint(job: CheckpointJob): Promise<CheckpointRecord | undefined> {
-  const { state, history, cancelled } = job;
+  const { history, cancelled } = job;
+  const { leases } = job.state;
+  const state = { ...job.state, leases: leases instanceof Uint8Array ? leases : await encoded(leases, job) };
+  if (cancelled()) return undefined;
   const inSteps = job.frozen.bytes > job.limits.checkpointBatchBytes;
   // What is compacted needs no file, but in steps it is written again from the files.
   const keepFrom = inSteps ? Math.min(state.compactRevision, job.previous + 1) : state.compactRevision;
   const written = await history.append(job.changes, keepFrom);
   if (!cancelled()) await job.logDurable(state.appliedIndex);
   if (cancelled()) return undefined;
-  const bytes = roomBatches * frozenBytes(job) + roomBytes;
+  const bytes = roomBatches * (job.frozen.bytes + state.leases.length + state.sessions.length) + roomBytes;
   const free = await job.freeBytes();
   if (cancelled()) return undefined;
   if (free !== undefined && free < bytes) {
@@ -74,18 +79,30 @@ export async function writeCheckpoint(job: CheckpointJob): Promise<CheckpointRec
     throw noSpaceError(`the disk has room for ${free} bytes, a checkpoint wants ${bytes}`);
   }
   const record = { state, history: withoutCompacted(written, state.compactRevision) };
-  const unfinished = inSteps ? encodeCheckpoint({ state, history: written }) : undefined;
+  const unfinished = inSteps ? await inSlices({ state, history: written }, job) : undefined;
+  const same = record.history.segments.length === written.segments.length;
+  const sealed = same && unfinished !== undefined ? unfinished : await inSlices(record, job);
+  if (cancelled()) return undefined;
   const batch = await fill(job, unfinished);
   if (batch === undefined) return undefined;
-  const same = record.history.segments.length === written.segments.length;
-  batch.put(checkpointKey, same && unfinished !== undefined ? unfinished : encodeCheckpoint(record));
+  batch.put(checkpointKey, sealed);
   batch.delete(unfinishedKey);
   await write(batch);
   return record;
 }
 
-function frozenBytes({ frozen, state }: CheckpointJob): number {
-  return frozen.bytes + state.leases.length + state.sessions.length;
+/** The state in it is that of the freeze, however long it takes. */
+async function encoded(part: FrozenPart, { defer, cancelled }: CheckpointJob): Promise<Uint8Array> {
+  while (!part.step() && !cancelled()) await nextTurn(defer);
+  // Nobody looks at what a cancelled one has.
+  return cancelled() ? new Uint8Array(0) : part.finish();
+}
+
+/** The checksum of a record of many megabytes is more than a turn may take. */
+async function inSlices(record: CheckpointRecord, { defer }: CheckpointJob): Promise<Uint8Array> {
+  const sealing = new CheckpointSealing(record);
+  while (!sealing.step(sealSliceBytes)) await nextTurn(defer);
+  return sealing.bytes;
 }
 
 /**

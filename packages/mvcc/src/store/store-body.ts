@@ -16,7 +16,7 @@ import { RecentChanges } from './recent-changes.js';
 import { RecordCache } from './record-cache.js';
 import type { StoreLimits } from './store-limits.js';
 import type { StoreCounters } from './store-statistics.js';
-import type { BinaryKey, KeyEvent, KeyRecord, RevisionEvents, StoreState } from './types.js';
+import type { BinaryKey, FrozenState, KeyEvent, KeyRecord, RevisionEvents, StoreState } from './types.js';
 import { ValueSlabs } from './value-slabs.js';
 import { Views } from './views.js';
 
@@ -31,7 +31,7 @@ export interface BodyFiles {
 
 /** A checkpoint that was given up, since the disk is full, and will be written again as it was. */
 interface HeldCheckpoint {
-  readonly state: StoreState;
+  readonly state: FrozenState;
   readonly previous: number;
   readonly frozen: ReturnType<Layers['freeze']>;
   readonly reason: CoterieError;
@@ -39,7 +39,7 @@ interface HeldCheckpoint {
 
 export interface BodyHost {
   readonly counters: StoreCounters;
-  freeze(): StoreState;
+  freeze(): FrozenState;
   checkpointed(state: StoreState): void;
   failed(error: Error): void;
 }
@@ -376,7 +376,7 @@ export class StoreBody {
     for (const { done } of this.#deletions.splice(0)) done(error, undefined);
   }
 
-  async #write(state: StoreState, previous: number, frozen: ReturnType<Layers['freeze']>): Promise<void> {
+  async #write(state: FrozenState, previous: number, frozen: ReturnType<Layers['freeze']>): Promise<void> {
     const written = await writeCheckpoint({
       store: this.#store,
       frozen,
@@ -403,7 +403,7 @@ export class StoreBody {
     this.history.publish(written.history);
     this.#compactedBytes = this.history.compactedBytes(this.#compactRevision);
     this.views.retired(frozen);
-    this.#host.checkpointed(state);
+    this.#host.checkpointed(written.state);
   }
 
   #newImage(): DiskImage {

@@ -3,6 +3,7 @@ import type { SnapshotMeta, SnapshotSink, SnapshotSource } from '@coterie/raft';
 import type { StoreStatistics } from './store-statistics.js';
 import type {
   BinaryKey,
+  FrozenState,
   KeyedRecord,
   KeyRange,
   KeyRecord,
@@ -15,7 +16,7 @@ import type {
 /** What the store tells its machine. */
 export interface StoreHost {
   /** The state to freeze into a checkpoint, as of the last applied entry. Called between two applies. */
-  freeze(): StoreState;
+  freeze(): FrozenState;
   /** The checkpoint of this state is durable. */
   checkpointed(state: StoreState): void;
   failed(error: Error): void;

@@ -69,6 +69,17 @@ export interface StoreState {
   readonly leases: Uint8Array;
 }
 
+/** A part of a frozen state that is large: its bytes are made in slices while the state goes on. */
+export interface FrozenPart {
+  /** Makes the next slice. @returns whether it was the last one */
+  step(): boolean;
+  /** Makes the rest. */
+  finish(): Uint8Array;
+}
+
+/** A state as of one moment, not all of which is encoded yet. */
+export type FrozenState = Omit<StoreState, 'leases'> & { readonly leases: Uint8Array | FrozenPart };
+
 /** What an apply will read, loaded before it. */
 export interface Wanted {
   readonly keys: readonly BinaryKey[];

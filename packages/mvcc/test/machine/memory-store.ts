@@ -74,7 +74,9 @@ export class MemoryStore implements Store {
 
   /** Takes a checkpoint of this moment. */
   checkpoint(): Image {
-    const state = this.#host!.freeze();
+    const frozen = this.#host!.freeze();
+    const { leases } = frozen;
+    const state = { ...frozen, leases: leases instanceof Uint8Array ? leases : leases.finish() };
     this.#image = { state, records: new Map(this.#records), history: [...this.#history] };
     this.#host!.checkpointed(state);
     return this.#image;
