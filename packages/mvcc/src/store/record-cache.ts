@@ -1,4 +1,5 @@
 import type { BinaryKey, KeyRecord } from './types.js';
+import { SplitMap } from './split-map.js';
 import { ownCopy } from './value-slabs.js';
 
 /** What is known of a key; a `record` of undefined: that it is absent. */
@@ -21,8 +22,8 @@ const entryBytes = 250;
  */
 export class RecordCache {
   readonly #generationBytes: number;
-  #young = new Map<BinaryKey, Known>();
-  #old = new Map<BinaryKey, Known>();
+  #young = new SplitMap<Known>();
+  #old = new SplitMap<Known>();
   #youngBytes = 0;
 
   constructor(limitBytes: number) {
@@ -58,8 +59,8 @@ export class RecordCache {
   }
 
   clear(): void {
-    this.#young = new Map();
-    this.#old = new Map();
+    this.#young = new SplitMap();
+    this.#old = new SplitMap();
     this.#youngBytes = 0;
   }
 
@@ -68,7 +69,7 @@ export class RecordCache {
     if (bytes > this.#generationBytes) return;
     if (this.#youngBytes + bytes > this.#generationBytes) {
       this.#old = this.#young;
-      this.#young = new Map();
+      this.#young = new SplitMap();
       this.#youngBytes = 0;
     }
     this.#young.set(key, known);
