@@ -120,7 +120,7 @@ export class CommandIntake {
       return;
     }
     this.#refused = undefined;
-    const commands = this.#queue.take();
+    const commands = this.#queue.takeEntry();
     const result = core.propose([encodeEntryBatch({ stampMs, wallMs: wall.wallMs(), commands })]);
     invariant(result.ok, 'what the core said it would take it takes', { bytes: this.#queue.nextBytes });
     if (this.#queue.length > 0) this.#host.scheduleTurn();
@@ -132,7 +132,7 @@ export class CommandIntake {
       this.#queue.clear();
       return;
     }
-    while (this.#queue.length > 0) transport.sendBytes(core.leader, encodeCommandList(this.#queue.take()));
+    while (this.#queue.length > 0) transport.sendBytes(core.leader, encodeCommandList(this.#queue.takeForwarded()));
   }
 
   #refuse(reason: SubmitRefusal): SubmitResult {

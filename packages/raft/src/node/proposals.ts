@@ -1,10 +1,18 @@
 import { batchHeadBytes, commandOverheadBytes } from './entry-batch.js';
 
-/** How many commands and bytes one entry, and one forwarded list, may hold. */
+/** How many commands and bytes one entry may hold. */
 export interface BatchLimits {
   readonly entryBytes: number;
   readonly entryCommands: number;
 }
+
+/**
+ * Bytes of commands in one forwarded list: with all heads below the 1 MiB that every transport carries in one piece.
+ *
+ * The limits of an entry do not count here. With small ones a turn would become as many frames as entries, a link holds
+ * so many only, and what it drops waits for a session to send again: a few commands each election timeout.
+ */
+const forwardedBytesMax = (1 << 20) - 4096;
 
 /**
  * Commands that wait for the end of the turn, own and forwarded ones, in the order in which they came.
@@ -50,14 +58,23 @@ export class ProposalQueue {
     );
   }
 
-  /** The next batch within the limits; one command always fits. Empty when nothing waits. */
-  take(): Uint8Array[] {
+  /** The next commands within the limits of an entry; one always fits. Empty when nothing waits. */
+  takeEntry(): Uint8Array[] {
+    return this.#take(this.#limits);
+  }
+
+  /** The next commands that go to the leader in one frame; one always fits. Empty when nothing waits. */
+  takeForwarded(): Uint8Array[] {
+    return this.#take({ entryBytes: forwardedBytesMax, entryCommands: Infinity });
+  }
+
+  #take({ entryBytes, entryCommands }: BatchLimits): Uint8Array[] {
     const batch: Uint8Array[] = [];
     let bytes = 0;
-    while (this.#head < this.#commands.length && batch.length < this.#limits.entryCommands) {
+    while (this.#head < this.#commands.length && batch.length < entryCommands) {
       const command = this.#commands[this.#head]!;
       const cost = command.length + commandOverheadBytes;
-      if (batch.length > 0 && bytes + cost > this.#limits.entryBytes) break;
+      if (batch.length > 0 && bytes + cost > entryBytes) break;
       batch.push(command);
       bytes += cost;
       this.#head++;

@@ -112,6 +112,8 @@ export interface TestMember {
 export interface WorldOptions {
   readonly options?: Partial<NodeOptions>;
   readonly core?: Partial<CoreConfig>;
+  /** Frames on the way from one member to another; default 10,000. */
+  readonly maxFrames?: number;
   optionsOf?(id: number): Partial<NodeOptions>;
 }
 
@@ -129,7 +131,11 @@ export class DriverWorld {
     private readonly more: WorldOptions = {},
   ) {
     this.random = new SeededRandom(seed);
-    this.network = new MemoryNetwork({ schedule: (ms, fn) => this.time.schedule(ms, fn), random: this.random });
+    this.network = new MemoryNetwork({
+      schedule: (ms, fn) => this.time.schedule(ms, fn),
+      random: this.random,
+      maxFrames: more.maxFrames,
+    });
     for (let id = 1; id <= count; id++) {
       const log = new TestLog((fn) => this.time.schedule(this.syncMs, fn));
       log.write(foundingBatch(Array.from({ length: count }, () => new Uint8Array([1]))));

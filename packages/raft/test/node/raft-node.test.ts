@@ -24,6 +24,44 @@ describe('the driver of a member', () => {
     expect(follower.machine.commands).toEqual(['x', 'y']);
   });
 
+  it('forwards what one turn gathered over a link of few frames, however little one entry holds', () => {
+    const world = new DriverWorld(3, 2, { options: { entryCommands: 1, entryBytes: 1 }, maxFrames: 5 });
+    const leader = world.leader();
+    world.run(500);
+    const follower = world.members.find((m) => m !== leader)!;
+    const before = leader.node.status().lastIndex;
+    // Nobody sends again here: what a full link drops is lost.
+    const texts = Array.from({ length: 100 }, (_, i) => `c${i}`);
+    expect(follower.node.submit(texts.map(command))).toEqual({ ok: true });
+    world.run(5000);
+    expect(follower.machine.commands).toEqual(texts);
+    expect(leader.node.status().lastIndex).toBe(before + texts.length);
+  });
+
+  it('forwards no more than 1 MiB in one frame, and a larger command in one of its own', () => {
+    const world = new DriverWorld(3, 2, { options: { entryBytes: 16 << 20 } });
+    const leader = world.leader();
+    world.run(500);
+    const follower = world.members.find((m) => m !== leader)!;
+    const sent: number[] = [];
+    const { transport } = follower;
+    const send = transport.sendBytes.bind(transport);
+    transport.sendBytes = (to, bytes) => {
+      sent.push(bytes.length);
+      send(to, bytes);
+    };
+    const sizes = [400 << 10, 400 << 10, 400 << 10, 2 << 20, 1];
+    expect(follower.node.submit(sizes.map((size) => new Uint8Array(size).fill(97)))).toEqual({ ok: true });
+    world.run(5000);
+    expect(follower.machine.commands.map((each) => each.length)).toEqual(sizes);
+    const overhead = 4;
+    expect(sent).toEqual(
+      [[400 << 10, 400 << 10], [400 << 10], [2 << 20], [1]].map((list) =>
+        list.reduce((sum, size) => sum + overhead + size, overhead),
+      ),
+    );
+  });
+
   it('takes no command where nobody leads', () => {
     const world = new DriverWorld(3, 3);
     expect(world.members[0]!.node.submit([command('x')])).toEqual({ ok: false, reason: 'noLeader' });
