@@ -21,7 +21,7 @@ async function usage(): Promise<string> {
     Object.entries(suites).map(async ([name, load]) => `  ${name.padEnd(12)}${(await load()).summary}`),
   );
   return [
-    'usage: npm run bench -- SUITE [--quick] [--repeat N] [--systems A,B] [--cases A,B] [--json FILE] [--data DIR]',
+    'usage: npm run bench -- SUITE [--quick] [--repeat N] [--systems A,B] [--cases A,B] [--clients N,M] [--json FILE] [--data DIR]',
     '',
     ...lines,
     '',
@@ -29,6 +29,7 @@ async function usage(): Promise<string> {
     '  --repeat N     how often a row is measured, for its median (default 3, 1 with --quick)',
     '  --systems A,B  only these: coterie, floor, etcd3, etcd-go',
     '  --cases A,B    only these cases',
+    '  --clients N,M  main rows with so many clients (default 1,64,1000)',
     '  --json FILE    the figures as JSON as well',
     '  --data DIR     where data goes, so which disk is measured (default: the temporary folder)',
   ].join('\n');
@@ -57,6 +58,7 @@ async function main(args: string[]): Promise<number> {
       repeat: { type: 'string' },
       systems: { type: 'string' },
       cases: { type: 'string' },
+      clients: { type: 'string' },
       json: { type: 'string' },
       data: { type: 'string' },
     },
@@ -64,7 +66,15 @@ async function main(args: string[]): Promise<number> {
   const name = positionals[0];
   const load = name !== undefined && Object.hasOwn(suites, name) ? suites[name] : undefined;
   const repeat = Number(values.repeat ?? (values.quick ? 1 : 3));
-  if (load === undefined || positionals.length > 1 || !Number.isInteger(repeat) || repeat < 1 || repeat > 100) {
+  const clients = values.clients?.split(',').map(Number);
+  if (
+    clients?.some((n) => !Number.isInteger(n) || n < 1) === true ||
+    load === undefined ||
+    positionals.length > 1 ||
+    !Number.isInteger(repeat) ||
+    repeat < 1 ||
+    repeat > 100
+  ) {
     console.error(await usage());
     return 2;
   }
@@ -83,6 +93,7 @@ async function main(args: string[]): Promise<number> {
       repeat,
       systems: names(values.systems),
       cases: names(values.cases),
+      clients,
       folder,
       signal,
       print: (line) => console.log(line),

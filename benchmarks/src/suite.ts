@@ -10,6 +10,8 @@ export interface SuiteOptions {
   readonly systems: ReadonlySet<string> | undefined;
   /** Names of the cases to measure; undefined: all. */
   readonly cases: ReadonlySet<string> | undefined;
+  /** Numbers of clients of the main rows; undefined: those of the suite. */
+  readonly clients: readonly number[] | undefined;
   /** Where suites put their data: the disk that is measured. A fresh folder, removed at the end. */
   readonly folder: string;
   /** Fires on Ctrl-C. A suite then stops what it started and throws. */

@@ -37,7 +37,7 @@ export const commitSuite: Suite = {
     options.print(
       `a write of 512 bytes and its fdatasync: p50 ${(disk.p50Ms * 1000).toFixed(0)} µs, p99 ${(disk.p99Ms * 1000).toFixed(0)} µs`,
     );
-    for (const clients of clientCounts) await run.mainRows(clients);
+    for (const clients of options.clients ?? clientCounts) await run.mainRows(clients);
     await run.batchedFloor();
     await run.spread();
     await run.existingKeys();
