@@ -141,9 +141,27 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     host.failed(error);
   }
 
+  /** Keys only: ranges are loaded when it is the entry's turn, lest they drive out those of an entry before it. */
+  foresee(entry: CommittedEntry): void {
+    const read = entry.commands.length === 0 ? undefined : this.#commands.foresee(entry);
+    if (read === undefined) return;
+    const loading: NonNullable<typeof read.loading> = {};
+    const inMemory = this.#store.prefetch({ keys: read.wanted.keys, ranges: [] }, () => {
+      read.loading = undefined;
+      loading.ready?.();
+    });
+    if (!inMemory) read.loading = loading;
+    this.#commands.keysLoaded(entry);
+  }
+
   prepare(entry: CommittedEntry, ready: () => void): boolean {
     if (entry.commands.length === 0) return true;
-    if (this.#store.prefetch(this.#commands.of(entry).wanted, ready)) return true;
+    const read = this.#commands.of(entry);
+    if (read.loading !== undefined) {
+      read.loading.ready = ready;
+      return false;
+    }
+    if (this.#store.prefetch(read.wanted, ready)) return true;
     this.#commands.keysLoaded(entry);
     return false;
   }

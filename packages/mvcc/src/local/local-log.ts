@@ -155,6 +155,7 @@ export class LocalLog {
         if (error !== undefined) this.#fail(error);
         else this.#written(entry, encoded.data.length);
       });
+      machine.foresee(entry);
     }
   }
 

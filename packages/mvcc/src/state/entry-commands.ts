@@ -20,12 +20,16 @@ export interface ReadEntry {
   readonly commands: readonly EntryCommand[];
   /** What is to be loaded still. */
   wanted: Wanted;
+  /** Its keys are being loaded already; `prepare` waits for that instead of asking for them again. */
+  loading?: { ready?: () => void } | undefined;
 }
 
 const noKeys: Wanted['keys'] = [];
 
-/** Entries that were prepared and not applied yet, at the most; one more is decoded again. */
-const preparedMax = 64;
+/** Entries that were read and not applied yet, at the most; one more is decoded again. */
+const preparedMax = 128;
+/** Of these, entries that were only foreseen. */
+const foreseenMax = 64;
 
 /** The decoded commands of entries between their `prepare` and their `apply`, so that nothing is decoded twice. */
 export class EntryCommands {
@@ -44,6 +48,18 @@ export class EntryCommands {
       if (this.#prepared.size >= preparedMax) this.clear();
       this.#prepared.set(entry, read);
     }
+    return read;
+  }
+
+  /**
+   * An entry that is not committed yet, to load its keys ahead. Undefined where there is no room, and for one that ends
+   * leases: which keys these have is known when it is its turn.
+   */
+  foresee(entry: CommittedEntry): ReadEntry | undefined {
+    if (this.#prepared.size >= foreseenMax) return undefined;
+    const read = readEntry(entry, this.#keysOfLease);
+    if (read.commands.some(endsLeases)) return undefined;
+    this.#prepared.set(entry, read);
     return read;
   }
 
@@ -68,6 +84,10 @@ export class EntryCommands {
   clear(): void {
     this.#prepared.clear();
   }
+}
+
+function endsLeases(command: EntryCommand): boolean {
+  return command?.kind === 'expireLeases' || (command?.kind === 'write' && command.request.kind === 'revokeLease');
 }
 
 type KeysOfLease = (id: number) => Iterable<BinaryKey>;

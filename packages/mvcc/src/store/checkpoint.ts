@@ -9,7 +9,7 @@ import { encodeRecord } from './record-codec.js';
 import type { StoreLimits } from './store-limits.js';
 import type { StoreCounters } from './store-statistics.js';
 import { checkpointKey, storedKey, unfinishedKey } from './stored-keys.js';
-import type { BinaryKey, FrozenPart, FrozenState, KeyRecord, RevisionEvents } from './types.js';
+import type { FrozenPart, FrozenState, RevisionEvents } from './types.js';
 
 /** About a millisecond of checksums. */
 const sealSliceBytes = 1024 * 1024;
@@ -35,8 +35,6 @@ export interface CheckpointJob {
   readonly logDurable: (index: number) => Promise<void>;
   /** Bytes that may still be written; undefined when nobody can tell. */
   readonly freeBytes: () => Promise<number | undefined>;
-  /** Told of every record that goes to disk, once it is in the batch. */
-  readonly stored: (key: BinaryKey, record: KeyRecord) => void;
   /** The store is closed or replaced: nothing more is to be written. */
   readonly cancelled: () => boolean;
 }
@@ -127,7 +125,6 @@ async function fill(job: CheckpointJob, unfinished: Uint8Array | undefined): Pro
     } else {
       const encoded = encodeRecord(record);
       batch.put(storedKey(key), encoded);
-      job.stored(key, record);
       bytes += encoded.length;
     }
     batchBytes += bytes - before;

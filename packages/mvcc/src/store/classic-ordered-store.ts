@@ -3,6 +3,7 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { storageError } from '../files/storage-error.js';
+import { readEitherWay } from './read-either-way.js';
 import { checkLevelFiles } from './level/check-level-files.js';
 import type {
   OrderedBatch,
@@ -113,7 +114,13 @@ class ClassicOrderedStore implements OrderedStore {
     snapshot: OrderedSnapshot | undefined,
     done: (error: Error | undefined, values: readonly (Uint8Array | undefined)[]) => void,
   ): void {
-    settle(this.#level.getMany(keys as string[], over(snapshot)), 'cannot read', [], done);
+    const reading = this.#level.getMany(keys as string[], over(snapshot));
+    readEitherWay(
+      (answer) => settle(reading, 'cannot read', [], answer),
+      keys,
+      (key) => this.getSync(key, snapshot),
+      done,
+    );
   }
 
   iterate(range: OrderedRange): OrderedCursor {

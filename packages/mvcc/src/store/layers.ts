@@ -4,7 +4,7 @@ import { Overlay } from './overlay.js';
 import type { RecordCache } from './record-cache.js';
 import type { BinaryKey, KeyRecord } from './types.js';
 
-/** Where the newest version of a key is looked for: memtable, frozen memtable, cache, disk. */
+/** Where the newest version of a key is looked for: cache, memtable, frozen memtable, disk. */
 export class Layers {
   overlay = new Overlay(new Memtable(), undefined);
 
@@ -15,19 +15,19 @@ export class Layers {
 
   /** What memory knows of a key. */
   peek(key: BinaryKey): KeyRecord | undefined | 'on-disk' {
-    const version = this.overlay.find(key);
-    if (version !== undefined) return version.record;
     const cached = this.cache.get(key);
-    return cached === undefined ? 'on-disk' : cached.record;
+    if (cached !== undefined) return cached.record;
+    const version = this.overlay.find(key);
+    return version === undefined ? 'on-disk' : version.record;
   }
 
   /**
-   * Keeps what was read from an image, if it still is the newest: the image is the current one and no memtable knows
+   * Keeps what was read from an image, if it still is the newest: the image is the current one and memory does not know
    * the key. Both must hold: a key that was read, changed and taken into a checkpoint meanwhile has left the memtables,
    * and the image with them.
    */
   admit(image: DiskImage, key: BinaryKey, record: KeyRecord | undefined): void {
-    if (image === this.image && this.overlay.find(key) === undefined) this.cache.put(key, record);
+    if (image === this.image && this.peek(key) === 'on-disk') this.cache.put(key, record);
   }
 
   /** Begins a checkpoint. */

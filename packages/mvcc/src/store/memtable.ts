@@ -9,6 +9,12 @@ export interface Version {
   readonly older: Version | undefined;
 }
 
+interface Slot {
+  revision: number;
+  record: KeyRecord | undefined;
+  older: Version | undefined;
+}
+
 /** Deleted keys that leave the index with one change, once no view wants them: bounds the work of a change. */
 const buriedPerChange = 16;
 
@@ -20,7 +26,7 @@ const buriedPerChange = 16;
  * index.
  */
 export class Memtable {
-  readonly #versions = new Map<BinaryKey, Version>();
+  readonly #versions = new Map<BinaryKey, Slot>();
   /** Keys of which nothing lies below this memtable: deleted again, they leave no trace. */
   readonly #fresh = new Set<BinaryKey>();
   readonly #alive = new OrderedIndex();
@@ -49,7 +55,7 @@ export class Memtable {
 
   /** The version of a key that was the newest at a revision. */
   at(key: BinaryKey, revision: number): Version | undefined {
-    let version = this.#versions.get(key);
+    let version: Version | undefined = this.#versions.get(key);
     while (version !== undefined && version.revision > revision) version = version.older;
     return version;
   }
@@ -70,7 +76,14 @@ export class Memtable {
         return;
       }
     }
-    this.#versions.set(key, { revision, record, older: watched ? previous : undefined });
+    if (previous === undefined || watched) {
+      this.#versions.set(key, { revision, record, older: watched ? previous : undefined });
+    } else {
+      // Nobody but this table has it while no view is open: it is cheaper to change than to replace.
+      previous.revision = revision;
+      previous.record = record;
+      previous.older = undefined;
+    }
     if (!watched && this.#buried.length > 0) this.#bury();
   }
 

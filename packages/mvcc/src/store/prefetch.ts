@@ -16,6 +16,8 @@ interface LoadedRange {
 
 /** Keys of one read of the disk. */
 const readKeys = 1_000;
+/** Checkpoints that may end while something is loaded; after one more, keys are read when they are looked up. */
+const triesMax = 3;
 /** Starts of ranges of which the first stored keys are known to be gone. */
 const skipEntries = 1_024;
 /** What a loaded record costs beside key and value. */
@@ -61,7 +63,7 @@ export class Prefetch {
 
   /** @see Store.prefetch */
   prefetch(wanted: Wanted, ready: () => void): boolean {
-    const keys = wanted.keys.filter((key) => this.#layers.peek(key) === 'on-disk');
+    const keys = this.#onDisk(wanted.keys);
     const ranges = wanted.ranges.filter(({ range, limit }) => this.scan(range, limit) === undefined);
     if (keys.length === 0 && ranges.length === 0) return true;
     this.#load(keys, ranges, wanted).then(ready).catch(this.#failed);
@@ -84,10 +86,29 @@ export class Prefetch {
     return loaded.coveredTo === undefined ? found : undefined;
   }
 
+  #onDisk(keys: readonly BinaryKey[]): readonly BinaryKey[] {
+    return keys.filter((key) => this.#layers.peek(key) === 'on-disk');
+  }
+
   async #load(keys: readonly BinaryKey[], ranges: Wanted['ranges'], wanted: Wanted): Promise<void> {
     // Of one entry everything must be there at once: if one of its ranges drove another out, it would never be ready.
     const needed = new Set(wanted.ranges.map(({ range }) => rangeId(range)));
-    const image = this.#layers.image;
+    let { image } = this.#layers;
+    await this.#loadFrom(image, keys, ranges, needed);
+    // A checkpoint that ended meanwhile has made what was read of the image before it useless. Ranges are asked for
+    // again anyhow.
+    for (let tries = 1; image !== this.#layers.image && tries < triesMax; tries++) {
+      image = this.#layers.image;
+      await this.#loadFrom(image, this.#onDisk(keys), [], needed);
+    }
+  }
+
+  async #loadFrom(
+    image: DiskImage,
+    keys: readonly BinaryKey[],
+    ranges: Wanted['ranges'],
+    needed: ReadonlySet<string>,
+  ): Promise<void> {
     image.hold();
     this.#loads++;
     try {

@@ -7,23 +7,28 @@ export interface Known {
   readonly record: KeyRecord | undefined;
 }
 
+interface Entry {
+  record: KeyRecord | undefined;
+}
+
 /** What an entry costs beside its key and value: record, Map slot, array view. */
 const entryBytes = 250;
 
 /**
- * Clean records by key, in a bounded number of bytes; keys known to be absent too.
+ * The newest records by key, in a bounded number of bytes; keys known to be absent too.
  *
- * Contract with its owner: an entry is the newest version of its key unless a memtable has one. So whoever changes a
- * key deletes it here, and only what no memtable overrides is put here.
+ * Contract with its owner: an entry is the newest version of its key. So whoever changes a key puts the new version
+ * here, and what was read from a disk is put only where nothing newer is known. One look here then answers for memory
+ * and disk alike, which is what nearly every write needs.
  *
  * Two generations: when the young one is full it becomes the old one, and the old one goes as a whole, without those
  * that were asked for meanwhile. Taking single entries off the front of a Map instead would walk over the slots of all
- * that were taken before.
+ * that were taken before. What stands in the young one hides what the old one has of the same key.
  */
 export class RecordCache {
   readonly #generationBytes: number;
-  #young = new SplitMap<Known>();
-  #old = new SplitMap<Known>();
+  #young = new SplitMap<Entry>();
+  #old = new SplitMap<Entry>();
   #youngBytes = 0;
 
   constructor(limitBytes: number) {
@@ -36,7 +41,6 @@ export class RecordCache {
     if (young !== undefined) return young;
     const old = this.#old.get(key);
     if (old === undefined) return undefined;
-    this.#old.delete(key);
     // It outlives its neighbours, so it must not keep their slab.
     const known = { record: alone(old.record) };
     this.#insert(key, known);
@@ -44,18 +48,13 @@ export class RecordCache {
   }
 
   put(key: BinaryKey, record: KeyRecord | undefined): void {
-    this.delete(key);
-    this.#insert(key, { record });
-  }
-
-  delete(key: BinaryKey): void {
     const young = this.#young.get(key);
     if (young === undefined) {
-      this.#old.delete(key);
+      this.#insert(key, { record });
       return;
     }
-    this.#young.delete(key);
-    this.#youngBytes -= costOf(key, young.record);
+    this.#youngBytes += valueBytes(record) - valueBytes(young.record);
+    young.record = record;
   }
 
   clear(): void {
@@ -64,15 +63,14 @@ export class RecordCache {
     this.#youngBytes = 0;
   }
 
-  #insert(key: BinaryKey, known: Known): void {
-    const bytes = costOf(key, known.record);
-    if (bytes > this.#generationBytes) return;
+  #insert(key: BinaryKey, entry: Entry): void {
+    const bytes = entryBytes + key.length + valueBytes(entry.record);
     if (this.#youngBytes + bytes > this.#generationBytes) {
       this.#old = this.#young;
       this.#young = new SplitMap();
       this.#youngBytes = 0;
     }
-    this.#young.set(key, known);
+    this.#young.set(key, entry);
     this.#youngBytes += bytes;
   }
 }
@@ -82,6 +80,6 @@ function alone(record: KeyRecord | undefined): KeyRecord | undefined {
   return { ...record, value: ownCopy(record.value) };
 }
 
-function costOf(key: BinaryKey, record: KeyRecord | undefined): number {
-  return entryBytes + key.length + (record?.value.length ?? 0);
+function valueBytes(record: KeyRecord | undefined): number {
+  return record === undefined ? 0 : record.value.length;
 }

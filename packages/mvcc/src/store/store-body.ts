@@ -167,7 +167,7 @@ export class StoreBody {
       active.set(event.key, change.revision, event.after, event.before !== undefined);
       active.bytes += eventCost(event);
       active.operations++;
-      this.layers.cache.delete(event.key);
+      this.layers.cache.put(event.key, event.after);
     }
   }
 
@@ -389,10 +389,6 @@ export class StoreBody {
       defer: this.#defer,
       logDurable: (index) => this.durable.reached(index),
       freeBytes: () => this.#freeBytes(),
-      stored: (key, record) => {
-        // What has been changed again since must not come back when the frozen memtable goes.
-        if (!this.layers.overlay.active.has(key)) this.layers.cache.put(key, record);
-      },
       cancelled: () => this.#closed,
     });
     if (written === undefined || this.#closed) return;

@@ -1,6 +1,8 @@
+import { pbkdf2 } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { classicOrderedStores } from '../../src/store/classic-ordered-store.js';
 import { completion } from '../../src/store/completion.js';
@@ -250,3 +252,25 @@ function closed(store: OrderedStore): Promise<void> {
     store.close(done);
   });
 }
+
+test('LevelDB: a read does not wait for a shared pool that is occupied, and is as good', async () => {
+  const store = await classicOrderedStores.open(join(root, String(++count)));
+  await put(store, { a: '1', b: '2' });
+  const finished: string[] = [];
+  const snapshot = store.snapshot();
+  // More jobs than the pool has threads: what is queued behind them waits for several of them.
+  const jobs = Array.from({ length: 12 }, () =>
+    promisify(pbkdf2)('secret', 'salt', 200_000, 64, 'sha512').then(() => finished.push('job')),
+  );
+  const reading = completion<readonly (Uint8Array | undefined)[]>((done) => {
+    store.getMany(['b', 'none', 'a'], snapshot, done);
+  }).then((values) => {
+    finished.push('read');
+    return values.map((value) => (value === undefined ? undefined : text(value)));
+  });
+  expect(await reading).toEqual(['2', undefined, '1']);
+  await Promise.all(jobs);
+  expect(finished.indexOf('read')).toBeLessThan(4);
+  snapshot.release();
+  await closed(store);
+});

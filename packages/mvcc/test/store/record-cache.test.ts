@@ -21,18 +21,34 @@ test('keeps a bounded number, the newest, and those that are asked for', () => {
   expect(kept.at(-1)).toBe(4_999);
 });
 
-test('knows what is absent, forgets what is deleted in either generation, and takes nothing that is too large', () => {
+test('knows what is absent, and the newest of what was put in either generation', () => {
   const cache = new RecordCache(2_000);
   cache.put('absent', undefined);
   expect(cache.get('absent')).toEqual({ record: undefined });
   expect(cache.get('unknown')).toBeUndefined();
-  cache.put('key-1', record(1));
-  cache.put('key-2', record(2));
-  cache.put('key-3', record(3));
-  for (const key of ['absent', 'key-1', 'key-2', 'key-3']) cache.delete(key);
-  for (const key of ['absent', 'key-1', 'key-2', 'key-3']) expect(cache.get(key)).toBeUndefined();
-  cache.put('key-4', record(4, new Uint8Array(5_000)));
+  for (let at = 1; at <= 4; at++) cache.put(`key-${at}`, record(at));
+  // The first ones stand in the old generation by now; what is put hides them, also when they move on.
+  cache.put('key-1', record(11));
+  expect(cache.get('key-1')?.record?.modRevision).toBe(13);
+  cache.put('key-4', undefined);
+  expect(cache.get('key-4')).toEqual({ record: undefined });
+  for (let at = 20; at < 60; at++) {
+    cache.put(`key-${at}`, record(at));
+    if (at % 2 === 0) expect(cache.get('key-1')?.record?.modRevision).toBe(13);
+  }
   expect(cache.get('key-4')).toBeUndefined();
+});
+
+test('what grows in place counts for what it has become', () => {
+  const cache = new RecordCache(20_000);
+  for (let at = 0; at < 10; at++) cache.put(`key-${at}`, record(at));
+  for (let at = 0; at < 10; at++) cache.put(`key-${at}`, record(at, new Uint8Array(4_000)));
+  cache.put('one more', record(10));
+  cache.put('large', record(11, new Uint8Array(9_000)));
+  cache.put('larger', record(12, new Uint8Array(30_000)));
+  cache.put('last', record(13));
+  const kept = Array.from({ length: 10 }, (_, at) => cache.get(`key-${at}`)).filter((known) => known !== undefined);
+  expect(kept).toEqual([]);
 });
 
 test('a record that is kept longer does not keep the buffer that its neighbours shared', () => {

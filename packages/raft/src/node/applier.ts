@@ -7,6 +7,8 @@ import { decodeEntryBatch } from './entry-batch.js';
 import { decodeMemberChange, nextMembers } from './member-records.js';
 
 const noCommands: readonly Uint8Array[] = [];
+/** Entries that the machine has been told of before they are committed; further ones it hears of when they are. */
+const foreseenMax = 64;
 
 /**
  * Hands committed entries to the state machine, one after the other, in order.
@@ -22,6 +24,8 @@ export class Applier {
   #queue: Entry[] = [];
   #head = 0;
   #decoded: CommittedEntry | undefined;
+  /** By index. An entry that another leader replaces stays until its index is applied. */
+  readonly #foreseen = new Map<Index, CommittedEntry>();
   #preparing = false;
   #prepared = 0;
   #applied: Index;
@@ -61,6 +65,18 @@ export class Applier {
     for (const entry of entries) this.#queue.push(entry);
   }
 
+  /** Entries that are on their way into the log: the machine may load what they will read while they are synced. */
+  foresee(entries: readonly Entry[]): void {
+    if (this.#machine.foresee === undefined) return;
+    for (const entry of entries) {
+      if (entry.kind !== 'normal' || entry.index <= this.#applied) continue;
+      if (this.#foreseen.size >= foreseenMax && !this.#foreseen.has(entry.index)) return;
+      const decoded = decode(entry);
+      this.#foreseen.set(entry.index, decoded);
+      this.#machine.foresee(decoded);
+    }
+  }
+
   /** Applies what is ready. @returns whether anything was applied */
   run(): boolean {
     const before = this.#applied;
@@ -90,6 +106,7 @@ export class Applier {
     this.#queue = [];
     this.#head = 0;
     this.#decoded = undefined;
+    this.#foreseen.clear();
     this.#preparing = false;
     this.#applied = index;
     const cluster = this.#machine.cluster();
@@ -100,10 +117,11 @@ export class Applier {
 
   #applyOne(entry: Entry): boolean {
     if (entry.kind === 'conf') {
+      this.#foreseen.delete(entry.index);
       this.#applyConf(entry);
       return true;
     }
-    this.#decoded ??= decode(entry);
+    this.#decoded ??= this.#takeForeseen(entry) ?? decode(entry);
     const decoded = this.#decoded;
     // The callback may come after a snapshot has replaced the queue: it then speaks of an entry that no longer waits.
     const ready = this.#machine.prepare(decoded, () => {
@@ -118,6 +136,14 @@ export class Applier {
     }
     this.#machine.apply(decoded);
     return true;
+  }
+
+  #takeForeseen({ index, term }: Entry): CommittedEntry | undefined {
+    const foreseen = this.#foreseen.get(index);
+    if (foreseen === undefined) return undefined;
+    this.#foreseen.delete(index);
+    // Index and term name an entry: one of another term has been replaced by another leader's.
+    return foreseen.term === term ? foreseen : undefined;
   }
 
   #applyConf(entry: Entry): void {

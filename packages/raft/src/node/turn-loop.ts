@@ -1,6 +1,6 @@
 import { CoterieError, InvariantError } from '@coterie/errors';
 import type { RaftCore } from '../core/core.js';
-import type { Message, NodeId, SnapshotMeta } from '../core/messages.js';
+import type { Entry, NodeId, SnapshotMeta } from '../core/messages.js';
 import type { AppendBatch, Ready, Role } from '../core/ready.js';
 import { Applier } from './applier.js';
 import { CommandIntake } from './command-intake.js';
@@ -19,6 +19,7 @@ import { SnapshotHolds } from './snapshot-holds.js';
 import { SnapshotInstall } from './snapshot-install.js';
 import { SnapshotTransfers } from './snapshot-transfers.js';
 import { Ticker } from './ticker.js';
+import { TurnOutbox } from './turn-outbox.js';
 
 /** Turns of effects that one event may cause before the loop is given back. */
 const passesMax = 1000;
@@ -43,10 +44,11 @@ export class TurnLoop {
   readonly #watch: CoreWatch;
   readonly #machineWatch: MachineWatch;
   readonly #ticker: Ticker;
-  readonly #outbox = new Map<NodeId, Message[]>();
+  readonly #outbox: TurnOutbox;
   readonly #install = new SnapshotInstall();
   readonly #release: LogRelease;
   #turnWaiting = false;
+  #turnEnds = false;
   #pumping = false;
   #tick = 0;
   #stopped = false;
@@ -57,6 +59,7 @@ export class TurnLoop {
     const config = coreConfig(parts);
     this.core = startCore(parts, config);
     const core = this.core;
+    this.#outbox = new TurnOutbox(parts.transport);
     this.applier = new Applier(core, machine, observer, () => this.event(() => undefined));
     this.#machineWatch = new MachineWatch(core, machine, this.applier, options);
     this.reads = new ReadQueue(options.reads);
@@ -118,7 +121,9 @@ export class TurnLoop {
     this.#turnWaiting = true;
     this.#parts.turns.defer(() => {
       this.#turnWaiting = false;
+      this.#turnEnds = true;
       this.event(() => this.#flushTurn());
+      this.#turnEnds = false;
     });
   }
 
@@ -154,7 +159,8 @@ export class TurnLoop {
           break;
         }
       } while (this.#applyCommitted() || this.core.hasReady());
-      this.#flushOutbox();
+      if (this.#turnEnds) this.#outbox.flush();
+      else if (this.#outbox.flushUrgent()) this.scheduleTurn();
     } finally {
       this.#pumping = false;
     }
@@ -177,11 +183,7 @@ export class TurnLoop {
   #perform(ready: Ready): void {
     if (ready.position !== undefined) this.lease.sent(ready.position);
     if (ready.soft !== undefined) this.#roleChanged(ready.soft);
-    for (const message of ready.send) {
-      const waiting = this.#outbox.get(message.to);
-      if (waiting === undefined) this.#outbox.set(message.to, [message]);
-      else waiting.push(message);
-    }
+    for (const message of ready.send) this.#outbox.push(message);
     if (ready.append !== undefined) this.#append(ready.append);
     if (ready.committed.length > 0) this.applier.push(ready.committed);
     if (ready.reads.length > 0) {
@@ -189,13 +191,6 @@ export class TurnLoop {
       this.reads.applied(this.applier.applied);
     }
     for (const to of ready.snapshotsTo) this.snapshots.begin(to);
-  }
-
-  /** One frame a member a turn. */
-  #flushOutbox(): void {
-    if (this.#outbox.size === 0) return;
-    for (const [to, messages] of this.#outbox) this.#parts.transport.send(to, messages);
-    this.#outbox.clear();
   }
 
   #roleChanged(soft: { readonly leader: NodeId; readonly role: Role; readonly term: number }): void {
@@ -220,6 +215,13 @@ export class TurnLoop {
       }
       this.event(() => this.#durable(batch.seq));
     });
+    if (batch.entries.length > 0) this.#foresee(batch.entries);
+  }
+
+  /** Not at once: frames and log go first, and the machine works while they do. */
+  #foresee(entries: readonly Entry[]): void {
+    if (this.#parts.machine.foresee === undefined) return;
+    this.#parts.turns.defer(() => this.event(() => this.applier.foresee(entries)));
   }
 
   #durable(seq: number): void {

@@ -70,6 +70,12 @@ export interface StateMachine {
    * movement.
    */
   diskWait?(): number | undefined;
+  /**
+   * A hint: this entry is on its way into the log and will probably be committed. A machine that reads from a disk may
+   * begin to, so that it is done by the time of `prepare`, for which it gets the very same object. The entry may never
+   * come, and others may come before it; nothing of what `apply` decides may depend on the hint.
+   */
+  foresee?(entry: CommittedEntry): void;
   /** The entry's commands are views of bytes that others share: they are not changed, and what is kept is copied. */
   apply(entry: CommittedEntry): void;
   /** A membership change was applied at this entry. */
