@@ -27,6 +27,7 @@ import { RevisionWaiters } from './read/revision-waiters.js';
 import type { SessionListener, SessionLookup, SessionReplica } from './session/replica.js';
 import { decodeCluster, encodeCluster } from './state/cluster-codec.js';
 import { EntryCommands } from './state/entry-commands.js';
+import { EntryLoading } from './state/entry-loading.js';
 import { ReplicatedState } from './state/replicated-state.js';
 import type { StateHash } from './state/state-hashes.js';
 import type { Store } from './store/store.js';
@@ -79,6 +80,7 @@ const expiredMax = 1_024;
 export class MvccStateMachine implements StateMachine, SnapshotStore, SessionReplica {
   readonly #store: Store;
   readonly #commands: EntryCommands;
+  readonly #loading: EntryLoading;
   readonly #state: ReplicatedState;
   readonly #reads: Reads;
   readonly #hub: WatchHub;
@@ -96,6 +98,7 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     this.#store = store;
     this.#state = new ReplicatedState(store, supportedLevel(options.featureLevel), options.hashEvery);
     this.#commands = new EntryCommands((lease) => this.#state.leases.find(lease)?.keys ?? []);
+    this.#loading = new EntryLoading(store, this.#commands);
     this.#reads = new Reads(store, this.#state, limits);
     this.#waiters = new RevisionWaiters(clock, limits.revisionWaiters);
     this.#leaseReads = new LeaseReads(this.#state, clock);
@@ -141,33 +144,12 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     host.failed(error);
   }
 
-  /** Keys only: ranges are loaded when it is the entry's turn, lest they drive out those of an entry before it. */
   foresee(entry: CommittedEntry): void {
-    const read = entry.commands.length === 0 ? undefined : this.#commands.foresee(entry);
-    if (read === undefined) return;
-    const loading: NonNullable<typeof read.loading> = {};
-    const inMemory = this.#store.prefetch({ keys: read.wanted.keys, ranges: [] }, () => {
-      read.loading = undefined;
-      loading.ready?.();
-    });
-    if (!inMemory) read.loading = loading;
-    this.#commands.keysLoaded(entry);
+    this.#loading.foresee(entry);
   }
 
   prepare(entry: CommittedEntry, ready: () => void): boolean {
-    if (entry.commands.length === 0) return true;
-    const read = this.#commands.of(entry);
-    if (read.loading !== undefined) {
-      read.loading.ready = ready;
-      return false;
-    }
-    if (this.#store.prefetch(read.wanted, ready)) return true;
-    this.#commands.keysLoaded(entry);
-    return false;
-  }
-
-  diskWait(): number | undefined {
-    return this.#store.diskWait;
+    return this.#loading.prepare(entry, ready);
   }
 
   apply(entry: CommittedEntry): void {

@@ -36,12 +36,12 @@ it('a physical compaction resolves when the files are gone, for good', async () 
   await vi.waitFor(() => expect(stored(dir, '.history').includes('<value 30>')).toBe(true), 30_000);
   const watched = store.watch('k', { fromRevision: revisions[48]! });
   // Logical: at once, and the files are where they were.
-  await store.compact(revisions[5]!);
+  await vi.waitFor(() => store.compact(revisions[5]!), 30_000);
   await expect(store.get('k', { revision: revisions[4]! })).rejects.toMatchObject({ code: 'ERR_COMPACTED' });
   expect(stored(dir, '.history').includes('<value 30>')).toBe(true);
 
   const before = stored(dir, '.history').length;
-  await store.compact(revisions[45]!, { physical: true });
+  await vi.waitFor(() => store.compact(revisions[45]!, { physical: true }), 30_000);
   const left = stored(dir, '.history');
   expect(left.length).toBeLessThan(before / 2);
   for (let at = 0; at < 20; at++) expect(left.includes(`<value ${at}>`)).toBe(false);
