@@ -49,8 +49,8 @@ export const keyLeases = [
   {
     name: 'deadline-lost-with-the-store',
     file: mvcc('lease/lease-codec'),
-    find: '    out.f64(lease.deadlineMs);\n',
-    replace: '    out.f64(lease.heapMs);\n',
+    find: '  out.f64(lease.deadlineMs);\n',
+    replace: '  out.f64(lease.heapMs);\n',
     why: 'a checkpoint keeps the deadline of the granting: renewals are gone after a restart (etcd issue 9888)',
     world: { ...changing, families: ['crashes'], checkpointBytes: 4 * 1024 },
   },

@@ -106,8 +106,8 @@ const durability = [
   {
     name: 'overwritten-end-comes-back',
     file: mvcc('wal/replayed-log'),
-    find: '    this.#entries.length = Math.max(0, entry.index - first);\n    this.#entries.push(entry);',
-    replace: '    this.#entries[entry.index - first] = entry;',
+    find: '    this.#entries.length = Math.max(0, index - first);\n    this.#entries.push(entry);',
+    replace: '    this.#entries[index - first] = entry;',
     why: 'an entry that replaces another leaves the old ones behind it in the loaded log',
     world: { ...deposed, paceMs: 300 },
   },
