@@ -18,6 +18,13 @@ import type {
 type Level = ClassicLevel<string, Uint8Array>;
 type LevelSnapshot = ReturnType<Level['snapshot']>;
 
+/**
+ * A checkpoint mostly becomes one table, not one for each of its batches: of many small tables with keys from
+ * everywhere LevelDB merges the same records again and again. Compression costs as much processor time as the rest of
+ * that merging.
+ */
+const writeBufferBytes = 32 * 1024 * 1024;
+
 /** {@link OrderedStores} on LevelDB. */
 export const classicOrderedStores: OrderedStores = {
   open: openClassicOrderedStore,
@@ -39,7 +46,11 @@ async function openClassicOrderedStore(directory: string): Promise<OrderedStore>
   } catch (error) {
     throw storageError('cannot open the store', error);
   }
-  const level: Level = new ClassicLevel(directory, { keyEncoding: 'utf8', valueEncoding: 'view' });
+  const level: Level = new ClassicLevel(directory, {
+    ...{ keyEncoding: 'utf8', valueEncoding: 'view' },
+    writeBufferSize: writeBufferBytes,
+    compression: false,
+  });
   try {
     await level.open();
   } catch (error) {

@@ -1,5 +1,9 @@
-/** How long a read may wait for a thread of the shared pool before this one begins to read by itself. */
-const poolPatienceMs = 4;
+/**
+ * How long a read may wait for a thread of the shared pool before this one begins to read by itself: several times what
+ * it takes, or a processor that is busy would do the same work twice.
+ */
+const poolPatienceMs = 8;
+const patiencePerKeyMs = 0.1;
 /** How long it reads at a stretch; one record more may be on its way. */
 const stretchMs = 2;
 
@@ -41,6 +45,6 @@ export function readEitherWay(
     if (own.length === keys.length) answer(undefined, own);
     else timer.refresh();
   };
-  const timer = setTimeout(readOn, poolPatienceMs);
+  const timer = setTimeout(readOn, poolPatienceMs + keys.length * patiencePerKeyMs);
   byPool(answer);
 }
