@@ -19,11 +19,11 @@ type Level = ClassicLevel<string, Uint8Array>;
 type LevelSnapshot = ReturnType<Level['snapshot']>;
 
 /**
- * A checkpoint mostly becomes one table, not one for each of its batches: of many small tables with keys from
- * everywhere LevelDB merges the same records again and again. Compression costs as much processor time as the rest of
- * that merging.
+ * A checkpoint becomes a few tables, not one for each of its batches: of many small tables with keys from
+ * everywhere LevelDB merges the same records again and again. Not larger, so that the newest tables are among those
+ * that are checked before a store is opened. Compression costs as much processor time as the rest of that merging.
  */
-const writeBufferBytes = 32 * 1024 * 1024;
+const writeBufferBytes = 12 * 1024 * 1024;
 
 /** {@link OrderedStores} on LevelDB. */
 export const classicOrderedStores: OrderedStores = {
