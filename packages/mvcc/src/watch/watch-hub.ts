@@ -229,6 +229,9 @@ export class WatchHub implements WatchSource {
       this.#read = undefined;
       if (error === undefined && changes.length > 0) this.#offerChanges(changes);
       else if (error === undefined) this.#endLive(revision, () => missing(from, revision));
+      // Compacted while it was read. Whoever waits for what is left goes on: one that was opened for a revision which
+      // this member had yet to hear of stands behind all that is gone.
+      else if (isCompacted(error)) this.#endLive(error.compactRevision - 1, () => error);
       else this.#endLive(revision, () => error);
     });
   }
@@ -276,6 +279,10 @@ export class WatchHub implements WatchSource {
       throw new CoterieError('ERR_OVERLOADED', { message: `${this.#limits.watches} watches are open already` });
     }
   }
+}
+
+function isCompacted(error: Error): error is CoterieError<'ERR_COMPACTED'> {
+  return error instanceof CoterieError && error.code === 'ERR_COMPACTED';
 }
 
 function invalid(argument: string, message: string): CoterieError {

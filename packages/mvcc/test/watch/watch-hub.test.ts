@@ -43,6 +43,28 @@ describe('a watch', () => {
     expect(revisions(consumer.changes)).toEqual([3]);
   });
 
+  test('of a revision that a lagging member has yet to hear of outlives a compaction below it', async () => {
+    const world = new WatchWorld();
+    const early = await world.watch({}).drain();
+    const later = await world.watch({ fromRevision: 9 }).drain();
+    for (let i = 0; i < 9; i++) world.put('k', String(i));
+    // The state jumps by a snapshot, and while what it skipped is read, a part of that is compacted.
+    const { changes } = world.store;
+    const answers: (() => void)[] = [];
+    world.store.changes = (...args) => void answers.push(() => changes.apply(world.store, args));
+    world.install();
+    world.compact(7);
+    for (let answer = answers.shift(); answer !== undefined; answer = answers.shift()) {
+      answer();
+      await settle();
+    }
+    await early.drain();
+    await later.drain();
+    expect(early.error).toMatchObject({ code: 'ERR_COMPACTED', compactRevision: 7 });
+    expect(later.error).toBeUndefined();
+    expect(revisions(later.changes)).toEqual([9, 10]);
+  });
+
   test('has prev, reasons and the revision of a delete', async () => {
     const world = new WatchWorld();
     const plain = world.watch({});
