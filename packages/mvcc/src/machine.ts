@@ -77,7 +77,7 @@ const expiredMax = 1_024;
  * }
  * ```
  */
-export class MvccStateMachine implements StateMachine, SnapshotStore, SessionReplica {
+export class MvccStateMachine implements Required<StateMachine>, SnapshotStore, SessionReplica {
   readonly #store: Store;
   readonly #commands: EntryCommands;
   readonly #loading: EntryLoading;
@@ -150,6 +150,10 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
 
   prepare(entry: CommittedEntry, ready: () => void): boolean {
     return this.#loading.prepare(entry, ready);
+  }
+
+  diskWait(): number | undefined {
+    return this.#store.diskWait;
   }
 
   apply(entry: CommittedEntry): void {
@@ -257,10 +261,7 @@ export class MvccStateMachine implements StateMachine, SnapshotStore, SessionRep
     return recall(this.#store, this.#state, request, kept);
   }
 
-  /**
-   * Sessions that a leader may end at this log time, by proposing `encodeEndSession(id)` for each; at most 1,024 a
-   * call.
-   */
+  /** Sessions that a leader may end at this log time, by `encodeEndSession(id)` for each; at most 1,024 a call. */
   expiredSessions(logTimeMs: number): readonly number[] {
     return this.#state.sessions.expired(logTimeMs, expiredMax);
   }

@@ -87,4 +87,23 @@ describe('on the store of the product', () => {
       { numRuns: 60 },
     );
   });
+
+  test('tells whether the disk moves that it waits for, so that a leader on one that stands still can hand over', async () => {
+    const { machine, world } = await new Member(1, tinyLimits).open();
+    const writer = new LogWriter();
+    machine.apply(writer.log[0]!);
+    expect(machine.diskWait()).toBeUndefined();
+    // Nothing is due in this world until it is stepped on: the disk stands still.
+    for (let at = 0; !machine.overloaded; at++) {
+      expect(at).toBeLessThan(1_000);
+      machine.apply(writer.write({ kind: 'put', key: `key-${at}`, value: new Uint8Array(200), prev: false }));
+    }
+    const standing = machine.diskWait();
+    expect(standing).toBeTypeOf('number');
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+    expect(machine.diskWait()).toBe(standing);
+    machine.logDurable(writer.log.length);
+    await world.schedule.drain();
+    expect(machine.diskWait()).toBeUndefined();
+  });
 });
