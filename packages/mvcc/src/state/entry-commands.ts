@@ -78,6 +78,11 @@ export class EntryCommands {
   take(entry: CommittedEntry): readonly EntryCommand[] {
     const { commands } = this.of(entry);
     this.#prepared.delete(entry);
+    // What was foreseen for this index or below was replaced by another leader's: nobody comes for it any more.
+    for (const other of this.#prepared.keys()) {
+      if (other.index > entry.index) break;
+      this.#prepared.delete(other);
+    }
     return commands;
   }
 

@@ -49,11 +49,13 @@ export class RecordCache {
 
   put(key: BinaryKey, record: KeyRecord | undefined): void {
     const young = this.#young.get(key);
-    if (young === undefined) {
+    const bytes = this.#youngBytes + valueBytes(record) - valueBytes(young?.record);
+    // Keys that only grow in place would never fill a generation by their number.
+    if (young === undefined || bytes > this.#generationBytes) {
       this.#insert(key, { record });
       return;
     }
-    this.#youngBytes += valueBytes(record) - valueBytes(young.record);
+    this.#youngBytes = bytes;
     young.record = record;
   }
 

@@ -51,6 +51,19 @@ test('what grows in place counts for what it has become', () => {
   expect(kept).toEqual([]);
 });
 
+test('a fixed set of keys that grow in place is bounded too', () => {
+  const cache = new RecordCache(30_000);
+  const keys = Array.from({ length: 50 }, (_, at) => at);
+  for (const at of keys) cache.put(`key-${at}`, record(at));
+  for (const at of keys) {
+    cache.put(`key-${at}`, record(at, new Uint8Array(4_000)));
+    expect(cache.get(`key-${at}`)?.record?.value.length).toBe(4_000);
+  }
+  const kept = keys.filter((at) => cache.get(`key-${at}`)?.record?.value.length === 4_000);
+  expect(kept.length).toBeGreaterThan(1);
+  expect(kept.length * 4_000).toBeLessThan(30_000);
+});
+
 test('a record that is kept longer does not keep the buffer that its neighbours shared', () => {
   const cache = new RecordCache(3_000);
   const slab = new Uint8Array(16_384);
