@@ -146,7 +146,8 @@ export class StoreBody {
   /** @see Store.diskWait */
   get diskWait(): number | undefined {
     if (this.prefetch.loading) return this.prefetch.steps;
-    if (!this.overloaded) return undefined;
+    // A checkpoint that found the disk full waits for room, not for the disk: it is tried again later.
+    if (!this.overloaded || this.#running === undefined) return undefined;
     const { checkpoints, diskWrites } = this.#host.counters;
     return checkpoints + diskWrites + this.history.steps;
   }

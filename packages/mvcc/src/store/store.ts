@@ -92,7 +92,8 @@ export interface Store {
   readonly overloaded: boolean;
   /**
    * While `prefetch` is loading, or the store is overloaded until its checkpoint is written: a number that changes with
-   * every operation of the disk for that which ends. Otherwise undefined.
+   * every operation of the disk for that which ends. Otherwise undefined, also while `noSpace` tells that a checkpoint
+   * is given up for now.
    */
   readonly diskWait: number | undefined;
 

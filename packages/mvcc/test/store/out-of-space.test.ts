@@ -96,6 +96,8 @@ test.each(full)('$what: the checkpoint is given up whole, and written when there
   expect(store.recovered()).toBe(before);
   expect(writer.failures).toEqual([]);
   expect(store.overloaded).toBe(true);
+  // A full disk is none that stands still: were all of them full, nobody could lead, read or add a member.
+  expect(store.diskWait).toBeUndefined();
   // What was begun took no room that it did not give back, and what was there is there.
   expect(member.histories).toEqual(named);
   const seen = await member.seen();

@@ -39,7 +39,8 @@ export class StoreStallChecks {
     const applied = node.appliedIndex;
     const operations = member.machine.storeOperations;
     const wait = this.#waits.get(member);
-    const waits = node.commitIndex > applied || machine.overloaded;
+    // A full disk answers at once: reads go on, and somebody must lead when all are full.
+    const waits = node.commitIndex > applied || (machine.overloaded && machine.noSpace === undefined);
     const { voters, votersOutgoing } = node.cluster.conf;
     // The only voter leads whatever happens.
     const alone = new Set([...voters, ...votersOutgoing]).size === 1;
