@@ -11,8 +11,8 @@ export interface HistoryLimits {
 /** How much is kept unless told. */
 export const defaultHistoryLimits: HistoryLimits = { revisions: 100_000, ms: 300_000, bytes: 256 << 20 };
 
-/** Samples kept at the most: one a second for five minutes and some. */
-const samplesMax = 600;
+/** Samples kept of the time that is kept: one a second of five minutes, rarer ones of a longer time. */
+const samples = 300;
 
 /**
  * Chooses compact revisions: everything older than both bounds may go, and whatever is beyond the bytes must. It only
@@ -32,8 +32,11 @@ export class HistoryKeeper {
    * @returns the revision to compact to, when it is worth an entry
    */
   sample(logTimeMs: number, revision: number, compactRevision: number, must: number): number | undefined {
-    this.#samples.push({ logTimeMs, revision });
-    if (this.#samples.length > samplesMax) this.#samples.shift();
+    const last = this.#samples.at(-1);
+    // A distance, not a number of the newest: of a longer time these would never be old enough.
+    if (last === undefined || logTimeMs - last.logTimeMs >= this.#limits.ms / samples) {
+      this.#samples.push({ logTimeMs, revision });
+    }
     let old = 0;
     while (this.#samples.length > 1 && this.#samples[0]!.logTimeMs <= logTimeMs - this.#limits.ms) {
       old = this.#samples.shift()!.revision;
