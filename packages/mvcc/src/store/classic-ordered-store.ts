@@ -310,7 +310,9 @@ function levelError(what: string, error: unknown, directory?: string): Error {
   }
   if (code === 'LEVEL_CORRUPTION' || cause === 'LEVEL_CORRUPTION')
     return new CoterieError('ERR_CORRUPT', { message, cause: error });
-  if (code?.endsWith('_NOT_OPEN') === true) return new CoterieError('ERR_CLOSED', { message, cause: error });
+  // With a cause it is not closed: it could not be opened.
+  if (code?.endsWith('_NOT_OPEN') === true && cause === undefined)
+    return new CoterieError('ERR_CLOSED', { message, cause: error });
   return new CoterieError('ERR_STORAGE', { message, cause: error });
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -48,6 +48,14 @@ async function checkpointed(writer: Writer, revision: number): Promise<void> {
   expect(writer.failures).toEqual([]);
   expect(writer.checkpoints.at(-1)?.revision).toBeGreaterThanOrEqual(revision);
 }
+
+test('a disk that fails while LevelDB is opened is a fault of the disk', async () => {
+  await (await open('faulty')).close();
+  const lock = join(root, 'faulty', 'store-1', 'kv', 'LOCK');
+  rmSync(lock);
+  mkdirSync(lock);
+  await expect(open('faulty')).rejects.toMatchObject({ code: 'ERR_STORAGE' });
+});
 
 test('on real disks: written, reopened, sent to another member, installed and reopened there', async () => {
   const writer = new Writer(await open('one'));
