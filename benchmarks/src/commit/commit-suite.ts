@@ -8,7 +8,7 @@ import { etcd } from '../systems/etcd.js';
 import { goBenchmark, measureGo } from '../systems/etcd-go.js';
 import { floor } from '../systems/floor.js';
 import type { System } from '../systems/system.js';
-import { measureRow, type Cell, type Pace } from './measure-row.js';
+import { measureRow, settled, type Cell, type Pace } from './measure-row.js';
 import { printRatios } from './ratios.js';
 
 const clientCounts = [1, 64, 1000] as const;
@@ -162,8 +162,9 @@ class CommitRun {
       const running = await system.start({ folder, signal });
       try {
         if (existing > 0) {
-          const [leader] = await running.loaders();
-          await leader!.call({ type: 'fill', fill: { keys: existing, valueBytes } });
+          const loaders = await running.loaders();
+          await loaders[0]!.call({ type: 'fill', fill: { keys: existing, valueBytes } });
+          await settled(loaders, signal);
         }
         const rows: Row[] = [];
         for (const cell of cells) {

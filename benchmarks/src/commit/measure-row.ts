@@ -49,6 +49,27 @@ export async function measureRow(
   return toRow(system, cell, loaders.length, before, after, note);
 }
 
+/** Less processor time than this in a second is a process with nothing to do but its heartbeats. */
+const idleMicros = 50_000;
+const idleSeconds = 3;
+const settleSecondsMax = 180;
+
+/** Waits until a system has digested what was filled in: checkpoints, merging of tables. */
+export async function settled(workers: readonly Worker[], signal: AbortSignal): Promise<void> {
+  const spent = async (): Promise<readonly number[]> =>
+    (await Promise.all(workers.map((worker) => worker.call<Progress>({ type: 'progress' })))).map(
+      ({ cpuMicros }) => cpuMicros,
+    );
+  let idle = 0;
+  let before = await spent();
+  for (let seconds = 0; idle < idleSeconds && seconds < settleSecondsMax; seconds++) {
+    await sleep(1000, undefined, { signal });
+    const now = await spent();
+    idle = now.every((micros, i) => micros - before[i]! < idleMicros) ? idle + 1 : 0;
+    before = now;
+  }
+}
+
 async function begin(loaders: readonly Worker[], { clients, keys, valueBytes, perSecond }: Cell): Promise<void> {
   const share = (of: number, i: number): number =>
     Math.floor((of * (i + 1)) / loaders.length) - Math.floor((of * i) / loaders.length);

@@ -86,7 +86,13 @@ class ServedWorker {
 
   async #progress(): Promise<Progress> {
     const { checkpoints = 0 } = await this.#served.counts();
-    return { puts: this.#load?.puts ?? 0, checkpoints: checkpoints - (this.#last.counts.checkpoints ?? 0) };
+    const { counts, cpu: before } = this.#last;
+    const cpu = process.cpuUsage();
+    return {
+      puts: this.#load?.puts ?? 0,
+      checkpoints: checkpoints - (counts.checkpoints ?? 0),
+      cpuMicros: cpu.user + cpu.system - before.user - before.system,
+    };
   }
 
   async #mark(): Promise<Mark> {

@@ -39,6 +39,7 @@ export interface WorkerStatus {
 export interface Progress {
   readonly puts: number;
   readonly checkpoints: number;
+  readonly cpuMicros: number;
 }
 
 /** What happened in a process since its last mark. */
