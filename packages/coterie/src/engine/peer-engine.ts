@@ -209,6 +209,8 @@ export class PeerEngine extends PeerCalls implements Engine {
   #rebuild(identity: Identity, reason: CoterieError, replica: Replica | undefined): void {
     this.#lives++;
     this.#stopTimers();
+    // What a state that differs has shown is no measure of anything.
+    if (replica?.machine.damage !== undefined) this.gate.shown(replica.machine.revision);
     this.#replica = this.#admission = undefined;
     this.#enrolling = this.#rebuilds
       .run(identity, reason, replica)

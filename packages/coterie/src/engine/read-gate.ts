@@ -14,12 +14,21 @@ export class ReadGate {
   readonly #deadlines: Deadlines;
   readonly #requestTimeoutMs: number;
   readonly #stopped: () => Error | undefined;
+  #shown = 0;
 
   /** @param stopped why the peer has stopped, if it has: says more than a read that was given up */
   constructor(deadlines: Deadlines, requestTimeoutMs: number, stopped: () => Error | undefined) {
     this.#deadlines = deadlines;
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#stopped = stopped;
+  }
+
+  /**
+   * The state up to here has been shown and is being built anew: what takes its place begins at the last entry that
+   * this member surely knew to be committed, and must not be read before it has come as far.
+   */
+  shown(revision: number): void {
+    this.#shown = Math.max(this.#shown, revision);
   }
 
   /** @throws CoterieError ERR_TIMEOUT, ERR_ABORTED, ERR_CLOSED, ERR_OVERLOADED */
@@ -29,8 +38,8 @@ export class ReadGate {
       // Without a standing lease it is served as its stronger sister.
       await this.confirm(what, replica, control, consistency === 'lease' ? 'lease' : 'index');
     }
-    const { minRevision } = wanted;
-    if (minRevision === undefined || replica.machine.revision >= minRevision) return;
+    const minRevision = Math.max(wanted.minRevision ?? 0, this.#shown);
+    if (replica.machine.revision >= minRevision) return;
     const timeoutMs = control.timeoutMs ?? this.#requestTimeoutMs;
     await replica.machine.waitForRevision(minRevision, { ...control, timeoutMs });
   }

@@ -23,6 +23,13 @@ export type SubmitRefusal =
 export type SubmitResult =
   { readonly ok: true } | { readonly ok: false; readonly reason: SubmitRefusal; readonly leader?: NodeId };
 
+/**
+ * Entries that a leader appends ahead of what is committed. It makes one a turn, so that many are the mark of a leader
+ * that gets nothing through, while members send their open commands again and again; and whoever leads next has to
+ * bring all of them to a quorum before it commits anything.
+ */
+const uncommittedEntriesMax = 1_024;
+
 const taken: SubmitResult = Object.freeze({ ok: true });
 
 /** What the intake needs of its node. */
@@ -111,7 +118,9 @@ export class CommandIntake {
     if (!logTime.ready(core.term)) return;
     const stampMs = logTime.now();
     if (stampMs === undefined) return;
-    const refusal = core.whyNotPropose(this.#queue.nextBytes);
+    const refusal =
+      core.whyNotPropose(this.#queue.nextBytes) ??
+      (core.lastIndex - core.commit >= uncommittedEntriesMax ? 'quota' : undefined);
     if (refusal !== undefined) {
       if (refusal !== this.#refused) observer({ type: 'refused', reason: refusal, commands: this.#queue.length });
       this.#refused = refusal;

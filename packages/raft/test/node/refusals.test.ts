@@ -32,6 +32,20 @@ describe('what the core does not take now', () => {
     expect(leader.machine.commands.map((each) => each[0])).toEqual(names);
   });
 
+  it('is also the entry that would be too far ahead of what is committed, and comes when that has moved on', () => {
+    const [world, leader] = lonely(4, 1 << 30);
+    for (let i = 0; i < 1_100; i++) {
+      leader.node.submit([command(`c${i}`)]);
+      world.run(1);
+    }
+    const { lastIndex, commit } = leader.node.status();
+    expect(lastIndex - commit).toBe(1_024);
+    expect(eventsOf(leader, 'refused')).toMatchObject([{ reason: 'quota' }]);
+    world.network.heal();
+    world.until('applied', () => world.members.every((each) => each.machine.commands.length === 1_100), 60_000);
+    expect(leader.machine.commands).toEqual(Array.from({ length: 1_100 }, (_, i) => `c${i}`));
+  });
+
   it('fills the queue at last, and then says why', () => {
     const [world, leader] = lonely(2, 100, 500);
     for (let i = 0; i < 10; i++) {
