@@ -10,6 +10,8 @@ export type Put = (key: string, value: string) => Promise<unknown>;
 const differentValues = 1024;
 /** An open loop begins what has become due so often. */
 const tickMs = 1;
+/** A client that was refused waits for so long. */
+const refusedMs = 5;
 
 /** Values of this size that do not compress. */
 export function randomValues(bytes: number): readonly string[] {
@@ -90,6 +92,8 @@ export class PutLoad {
       this.histogram.record(Math.max(1, Math.round((performance.now() - due) * 1000)));
     } catch (error) {
       this.#failed((error as { code?: unknown }).code ?? error);
+      // As any caller does who was refused.
+      await sleep(refusedMs);
     } finally {
       this.#open--;
     }

@@ -16,6 +16,7 @@ import type {
   WriteRequest,
   WriteResult,
 } from '@coterie/mvcc';
+import type { TurnScheduler } from '@coterie/raft';
 import type { Deadlines } from './deadlines.js';
 import { deferredStream } from './deferred-stream.js';
 import type { QuotaInfo } from './engine.js';
@@ -25,7 +26,7 @@ import { ReadGate, type Freshness } from './read-gate.js';
 import type { Replica } from './replica.js';
 import { quotaInfos, untilLevel } from './settings.js';
 import { WaitingRoom } from './waiting-room.js';
-import { refuseDoubt, refuseWrite } from './write-gate.js';
+import { refuseDoubt, whyRefuseWrite } from './write-gate.js';
 
 /**
  * The calls of a key-value store on top of a replica that may not be there yet, or not any more: they wait for the
@@ -37,8 +38,10 @@ export abstract class PeerCalls implements KvEngine {
   protected readonly callers: WaitingRoom<Replica>;
   readonly #deadlines: Deadlines;
   readonly #requestTimeoutMs: number;
+  readonly #turns: TurnScheduler;
 
-  protected constructor(deadlines: Deadlines, requestTimeoutMs: number) {
+  protected constructor(deadlines: Deadlines, requestTimeoutMs: number, turns: TurnScheduler) {
+    this.#turns = turns;
     this.gate = new ReadGate(deadlines, requestTimeoutMs, () => this.refusing);
     this.callers = new WaitingRoom(deadlines);
     this.#deadlines = deadlines;
@@ -58,7 +61,8 @@ export abstract class PeerCalls implements KvEngine {
     refuseDoubt(this.doubt);
     const level = untilLevel(request, replica, this.#deadlines, control, this.#requestTimeoutMs);
     if (level !== undefined) await level;
-    refuseWrite(replica, request);
+    const refusal = whyRefuseWrite(replica, request);
+    if (refusal !== undefined) return this.#refuseLater(refusal);
     const done = replica.proposer.write(request, control);
     if (request.kind !== 'compact') return done;
     return deleted(request, done, replica, this.#deadlines, control, this.#requestTimeoutMs);
@@ -154,6 +158,16 @@ export abstract class PeerCalls implements KvEngine {
     if (this.replica !== undefined) return Promise.resolve(this.replica);
     return this.callers.wait(what, control, this.#requestTimeoutMs).catch((error: unknown) => {
       throw outcome === undefined ? error : notBegun(error, outcome);
+    });
+  }
+
+  /**
+   * Whoever tries again at once would never give the event loop back, and what they wait for could never come: a
+   * refusal takes a turn of it.
+   */
+  #refuseLater(refusal: CoterieError): Promise<never> {
+    return new Promise((_, reject) => {
+      this.#turns.defer(() => reject(refusal));
     });
   }
 

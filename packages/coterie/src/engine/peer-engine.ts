@@ -58,7 +58,7 @@ export class PeerEngine extends PeerCalls implements Engine {
 
   constructor(parts: PeerEngineParts) {
     const deadlines = new Deadlines(parts.ports.clock);
-    super(deadlines, parts.requestTimeoutMs);
+    super(deadlines, parts.requestTimeoutMs, parts.ports.turns);
     this.#parts = parts;
     this.#deadlines = deadlines;
     this.#directory = new LinkDirectory(parts.name, parts.peers);

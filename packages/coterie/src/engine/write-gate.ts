@@ -13,41 +13,34 @@ export function refuseDoubt(doubt: CoterieError | undefined): void {
   throw new CoterieError(code, { message, outcome: 'not-applied', cause: doubt });
 }
 
-/**
- * Refuses a write that would only queue up behind a disk or a store that does not keep up.
- *
- * @throws CoterieError ERR_OVERLOADED, ERR_NO_SPACE; outcome 'not-applied'
- */
-function refuseOverload({ machine, node, log }: Replica): void {
+/** A write would only queue up behind a disk or a store that does not keep up. */
+function whyOverloaded({ machine, node, log }: Replica): CoterieError | undefined {
   const { overloaded, noSpace } = machine;
   if (log.outOfSpace || (overloaded && noSpace !== undefined)) {
     const message = `the disk has no room for the ${log.outOfSpace ? 'log' : 'checkpoint'} of this member`;
-    throw new CoterieError('ERR_NO_SPACE', { message, outcome: 'not-applied' });
+    return new CoterieError('ERR_NO_SPACE', { message, outcome: 'not-applied' });
   }
   if (overloaded || node.overloaded || log.backlogBytes > logBacklogBytesMax) {
     const message = 'the disk or the store does not keep up';
-    throw new CoterieError('ERR_OVERLOADED', { message, outcome: 'not-applied' });
+    return new CoterieError('ERR_OVERLOADED', { message, outcome: 'not-applied' });
   }
+  return undefined;
 }
 
 /**
- * Refuses a write that a quota would refuse, before it becomes an entry of the log. What this process has under way may
- * make room, or take it, before this write would apply: then apply decides.
- *
- * @throws CoterieError ERR_NO_SPACE; outcome 'not-applied'
+ * A quota would refuse the write. What this process has under way may make room, or take it, before this write would
+ * apply: then apply decides.
  */
-function refuseBeyondQuota({ machine, proposer }: Replica, request: WriteRequest): void {
-  if (proposer.open > 0) return;
+function whyBeyondQuota({ machine, proposer }: Replica, request: WriteRequest): CoterieError | undefined {
+  if (proposer.open > 0) return undefined;
   const exceeded = machine.quotaRefusing(request);
-  if (exceeded !== undefined) throw beyondQuota(exceeded);
+  return exceeded === undefined ? undefined : beyondQuota(exceeded);
 }
 
 /**
- * Refuses a write before it becomes an entry of the log.
- *
- * @throws CoterieError ERR_OVERLOADED, ERR_NO_SPACE; outcome 'not-applied'
+ * Why a write is refused before it becomes an entry of the log, if it is: ERR_OVERLOADED or ERR_NO_SPACE with outcome
+ * 'not-applied'.
  */
-export function refuseWrite(replica: Replica, request: WriteRequest): void {
-  refuseOverload(replica);
-  refuseBeyondQuota(replica, request);
+export function whyRefuseWrite(replica: Replica, request: WriteRequest): CoterieError | undefined {
+  return whyOverloaded(replica) ?? replica.proposer.whyFull() ?? whyBeyondQuota(replica, request);
 }

@@ -121,20 +121,32 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
 
   async write(request: WriteRequest, control: CallControl): Promise<WriteResult> {
     if (this.#error !== undefined) throw this.#refusal('not-applied');
-    const refused = this.#log.whyRefuse();
-    if (refused === 'outOfSpace') {
-      throw new CoterieError('ERR_NO_SPACE', { message: 'the disk has no room', outcome: 'not-applied' });
+    const refusal = this.#whyRefuse(request);
+    // Whoever tries again at once would never give the event loop back, and what they wait for could never come.
+    if (refusal !== undefined) {
+      return new Promise((_, reject) => {
+        this.#parts.turns.defer(() => reject(refusal));
+      });
     }
-    if (refused === 'overloaded') {
-      const message = 'the disk or the store does not keep up';
-      throw new CoterieError('ERR_OVERLOADED', { message, outcome: 'not-applied' });
-    }
-    const exceeded = this.proposer.open > 0 ? undefined : this.machine.quotaRefusing(request);
-    if (exceeded !== undefined) throw beyondQuota(exceeded);
     const result = this.proposer.write(request, control);
     return request.kind === 'compact' && request.physical === true
       ? this.#deleted(request.revision, result, control)
       : result;
+  }
+
+  #whyRefuse(request: WriteRequest): CoterieError | undefined {
+    const refused = this.#log.whyRefuse();
+    if (refused === 'outOfSpace') {
+      return new CoterieError('ERR_NO_SPACE', { message: 'the disk has no room', outcome: 'not-applied' });
+    }
+    if (refused === 'overloaded') {
+      const message = 'the disk or the store does not keep up';
+      return new CoterieError('ERR_OVERLOADED', { message, outcome: 'not-applied' });
+    }
+    const full = this.proposer.whyFull();
+    if (full !== undefined) return full;
+    const exceeded = this.proposer.open > 0 ? undefined : this.machine.quotaRefusing(request);
+    return exceeded === undefined ? undefined : beyondQuota(exceeded);
   }
 
   async #deleted(revision: number, done: Promise<WriteResult>, control: CallControl): Promise<WriteResult> {

@@ -108,6 +108,13 @@ export class Proposer implements SessionListener {
     return this.#window.count;
   }
 
+  /** Why no further operation is taken, if none is: ERR_OVERLOADED. */
+  whyFull(): CoterieError | undefined {
+    const { count, bytes } = this.#window;
+    const full = count >= this.#limits.openOperations || bytes >= this.#limits.openBytes;
+    return full ? overloadedError(count, bytes) : undefined;
+  }
+
   /** The id of the present session; 0 while there is none. */
   get session(): number {
     return this.#session;
@@ -123,10 +130,9 @@ export class Proposer implements SessionListener {
     const { signal } = control;
     if (this.#closed !== undefined) return Promise.reject(withOutcome(this.#closed, 'not-applied'));
     if (signal?.aborted === true) return Promise.reject(abortError(signal, 'not-applied'));
+    const full = this.whyFull();
+    if (full !== undefined) return Promise.reject(full);
     const window = this.#window;
-    if (window.count >= this.#limits.openOperations || window.bytes >= this.#limits.openBytes) {
-      return Promise.reject(overloadedError(window.count, window.bytes));
-    }
     const sequence = window.next;
     let bytes: Uint8Array;
     try {

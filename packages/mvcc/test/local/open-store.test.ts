@@ -203,3 +203,24 @@ it.each([
     }
   },
 );
+
+it('callers who try again at once when they are refused do not hold the event loop', async () => {
+  await using store = await openStore({ dir: fresh(), limits: { openOperations: 4 } });
+  let done = 0;
+  let refused = 0;
+  const stubborn = async (): Promise<void> => {
+    for (let at = 0; at < 20;) {
+      try {
+        await store.put('k', String(at));
+        at++;
+        done++;
+      } catch (error) {
+        expect((error as CoterieError).code).toBe('ERR_OVERLOADED');
+        refused++;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 12 }, stubborn));
+  expect(done).toBe(240);
+  expect(refused).toBeGreaterThan(0);
+});
