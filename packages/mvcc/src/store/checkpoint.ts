@@ -18,6 +18,21 @@ const roomBatches = 2;
 /** What its compactions, which go on by themselves, take beside that before they give something back. */
 const roomBytes = 16 * 1024 * 1024;
 
+/** Slices of a checkpoint in one turn, at the most: some milliseconds. */
+const hasteMax = 4;
+
+/**
+ * How many slices of a checkpoint a turn takes while this memtable fills.
+ *
+ * A checkpoint goes on once a turn, and a turn at full load is long. One that took longer than memory takes to fill
+ * again would have writes refused; so it does more a turn when that comes near, by counts that the simulator has too.
+ */
+export function hasteFor(active: Memtable, entries: number, limits: StoreLimits): number {
+  const { checkpointBytes, checkpointOperations } = limits;
+  const filled = Math.max(active.bytes / checkpointBytes, (active.operations + entries) / checkpointOperations);
+  return filled < 1 / 4 ? 1 : filled < 1 / 2 ? 2 : hasteMax;
+}
+
 /** What one checkpoint is made of, frozen between two applies. */
 export interface CheckpointJob {
   readonly store: OrderedStore;
@@ -35,6 +50,8 @@ export interface CheckpointJob {
   readonly logDurable: (index: number) => Promise<void>;
   /** Bytes that may still be written; undefined when nobody can tell. */
   readonly freeBytes: () => Promise<number | undefined>;
+  /** How many slices one turn takes: more of them, the nearer the next checkpoint is. */
+  readonly haste: () => number;
   /** The store is closed or replaced: nothing more is to be written. */
   readonly cancelled: () => boolean;
 }
@@ -66,7 +83,7 @@ export async function writeCheckpoint(job: CheckpointJob): Promise<CheckpointRec
   const inSteps = job.frozen.bytes > job.limits.checkpointBatchBytes;
   // What is compacted needs no file, but in steps it is written again from the files.
   const keepFrom = inSteps ? Math.min(state.compactRevision, job.previous + 1) : state.compactRevision;
-  const written = await history.append(job.changes, keepFrom);
+  const written = await history.append(job.changes, keepFrom, job.haste);
   if (!cancelled()) await job.logDurable(state.appliedIndex);
   if (cancelled()) return undefined;
   const bytes = roomBatches * (job.frozen.bytes + state.leases.length + state.sessions.length) + roomBytes;
@@ -116,6 +133,7 @@ async function fill(job: CheckpointJob, unfinished: Uint8Array | undefined): Pro
   let records = 0;
   let bytes = 0;
   let batchBytes = 0;
+  let slice = job.haste();
   for (const [key, { record }] of job.frozen.entries()) {
     job.counters.diskWrites++;
     const before = bytes;
@@ -129,7 +147,8 @@ async function fill(job: CheckpointJob, unfinished: Uint8Array | undefined): Pro
     }
     batchBytes += bytes - before;
     const full = unfinished !== undefined && batchBytes >= checkpointBatchBytes;
-    if (!full && ++records < sliceRecords && bytes < sliceBytes) continue;
+    if (!full && ++records < slice * sliceRecords && bytes < slice * sliceBytes) continue;
+    slice = job.haste();
     records = 0;
     bytes = 0;
     if (full) {

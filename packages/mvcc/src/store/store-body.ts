@@ -2,7 +2,7 @@ import { CoterieError, invariant } from '@coterie/errors';
 import type { BackgroundFiles } from '../files/background-files.js';
 import { storageError } from '../files/storage-error.js';
 import { eventCost } from './change-bytes.js';
-import { writeCheckpoint } from './checkpoint.js';
+import { hasteFor, writeCheckpoint } from './checkpoint.js';
 import type { CheckpointRecord } from './checkpoint-record.js';
 import { completion, type Defer } from './completion.js';
 import { DiskImage } from './disk-image.js';
@@ -390,6 +390,7 @@ export class StoreBody {
       defer: this.#defer,
       logDurable: (index) => this.durable.reached(index),
       freeBytes: () => this.#freeBytes(),
+      haste: () => hasteFor(this.layers.overlay.active, this.#entries, this.#limits),
       cancelled: () => this.#closed,
     });
     if (written === undefined || this.#closed) return;

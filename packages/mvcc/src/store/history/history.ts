@@ -71,9 +71,13 @@ export class History {
    * @throws CoterieError ERR_STORAGE; ERR_NO_SPACE when the disk is full: then nothing of it is left, and it may be
    *   tried again
    */
-  async append(changes: readonly (readonly RevisionEvents[])[], keepFrom: number): Promise<HistoryManifest> {
+  async append(
+    changes: readonly (readonly RevisionEvents[])[],
+    keepFrom: number,
+    haste?: () => number,
+  ): Promise<HistoryManifest> {
     try {
-      this.#written = await this.#writer.append(changes, keepFrom);
+      this.#written = await this.#writer.append(changes, keepFrom, haste);
       return this.#written;
     } catch (error) {
       if (!(error instanceof CoterieError) || !isOutOfSpace(error.cause)) throw error;

@@ -54,11 +54,17 @@ export class SegmentWriter {
    *
    * One call at a time.
    *
+   * @param haste how many runs go into one write; default one
+   *
    * @throws CoterieError ERR_STORAGE; nothing more may be appended after it before `rollBack`
    */
-  async append(runs: readonly (readonly RevisionEvents[])[], keepFrom: number): Promise<HistoryManifest> {
+  async append(
+    runs: readonly (readonly RevisionEvents[])[],
+    keepFrom: number,
+    haste: () => number = () => 1,
+  ): Promise<HistoryManifest> {
     try {
-      await this.#write(runs, keepFrom);
+      await this.#write(runs, keepFrom, haste);
       // The newest revision is never compacted, so the open file stays.
       this.#finished = this.#finished.filter(({ lastRevision }) => lastRevision >= keepFrom);
     } catch (error) {
@@ -107,14 +113,16 @@ export class SegmentWriter {
     }
   }
 
-  async #write(runs: readonly (readonly RevisionEvents[])[], keepFrom: number): Promise<void> {
+  async #write(runs: readonly (readonly RevisionEvents[])[], keepFrom: number, haste: () => number): Promise<void> {
     const before = this.#nextOrdinal;
     let some = false;
-    for (const run of runs) {
-      // A slice, not a filter: changes that no cache holds any more are not looked at one by one.
-      const changes = run.slice(changesBefore(run, keepFrom));
+    for (let at = 0; at < runs.length;) {
+      const slices = haste();
+      // Slices, not filters: changes that no cache holds any more are not looked at one by one.
+      const changes = runs.slice(at, at + slices).flatMap((run) => run.slice(changesBefore(run, keepFrom)));
       some ||= changes.length > 0;
-      await this.#writeRun(changes);
+      await this.#writeRun(changes, slices * this.#sliceBytes);
+      at += slices;
     }
     if (some) await this.#sync();
     if (this.#nextOrdinal > before) {
@@ -124,7 +132,7 @@ export class SegmentWriter {
     }
   }
 
-  async #writeRun(changes: readonly RevisionEvents[]): Promise<void> {
+  async #writeRun(changes: readonly RevisionEvents[], sliceBytes: number): Promise<void> {
     let position: EventPosition = { at: 0, sub: 0 };
     while (position.at < changes.length) {
       const between = position.sub === 0;
@@ -134,7 +142,7 @@ export class SegmentWriter {
       }
       // Cut where the file is full, but only between two revisions: a revision never spans two files.
       const { segment } = this.#open as unknown as OpenSegment;
-      const room = Math.max(1, Math.min(this.#sliceBytes, this.#segmentBytes - segment.bytes));
+      const room = Math.max(1, Math.min(sliceBytes, this.#segmentBytes - segment.bytes));
       const { bytes, next } = encodeEvents(changes, position, room);
       await this.#put(bytes, (changes[next.sub === 0 ? next.at - 1 : next.at] as RevisionEvents).revision);
       position = next;
