@@ -15,8 +15,6 @@ const portImplementations = [
   'packages/*/src/**/node-clock.ts',
   // FileSystem over node:fs
   'packages/mvcc/src/files/node-*.ts',
-  // OrderedStore over LevelDB and the pool of threads: a simulator puts a model in its place.
-  'packages/mvcc/src/store/read-either-way.ts',
   // An opt-in helper about the signals of the operating system: it has no place in a simulation.
   'packages/coterie/src/close-on-signals.ts',
   // All of it implements the Transport port over real sockets; the simulator puts a memory transport in its place.

@@ -1,20 +1,21 @@
 import { CoterieError } from '@coterie/errors';
-import type {
-  BackupChunk,
-  BackupRequest,
-  CallControl,
-  EngineStream,
-  GetRequest,
-  IterateRequest,
-  KvEngine,
-  RangeRequest,
-  RawBatch,
-  RawEntry,
-  RawLease,
-  RawRange,
-  WatchRequest,
-  WriteRequest,
-  WriteResult,
+import {
+  refuseLater,
+  type BackupChunk,
+  type BackupRequest,
+  type CallControl,
+  type EngineStream,
+  type GetRequest,
+  type IterateRequest,
+  type KvEngine,
+  type RangeRequest,
+  type RawBatch,
+  type RawEntry,
+  type RawLease,
+  type RawRange,
+  type WatchRequest,
+  type WriteRequest,
+  type WriteResult,
 } from '@coterie/mvcc';
 import type { TurnScheduler } from '@coterie/raft';
 import type { Deadlines } from './deadlines.js';
@@ -26,7 +27,7 @@ import { ReadGate, type Freshness } from './read-gate.js';
 import type { Replica } from './replica.js';
 import { quotaInfos, untilLevel } from './settings.js';
 import { WaitingRoom } from './waiting-room.js';
-import { refuseDoubt, whyRefuseWrite } from './write-gate.js';
+import { refuseDoubt, whyRefuse } from './write-gate.js';
 
 /**
  * The calls of a key-value store on top of a replica that may not be there yet, or not any more: they wait for the
@@ -61,8 +62,8 @@ export abstract class PeerCalls implements KvEngine {
     refuseDoubt(this.doubt);
     const level = untilLevel(request, replica, this.#deadlines, control, this.#requestTimeoutMs);
     if (level !== undefined) await level;
-    const refusal = whyRefuseWrite(replica, request);
-    if (refusal !== undefined) return this.#refuseLater(refusal);
+    const refusal = whyRefuse(replica, request);
+    if (refusal !== undefined) return refuseLater(this.#turns, refusal);
     const done = replica.proposer.write(request, control);
     if (request.kind !== 'compact') return done;
     return deleted(request, done, replica, this.#deadlines, control, this.#requestTimeoutMs);
@@ -158,16 +159,6 @@ export abstract class PeerCalls implements KvEngine {
     if (this.replica !== undefined) return Promise.resolve(this.replica);
     return this.callers.wait(what, control, this.#requestTimeoutMs).catch((error: unknown) => {
       throw outcome === undefined ? error : notBegun(error, outcome);
-    });
-  }
-
-  /**
-   * Whoever tries again at once would never give the event loop back, and what they wait for could never come: a
-   * refusal takes a turn of it.
-   */
-  #refuseLater(refusal: CoterieError): Promise<never> {
-    return new Promise((_, reject) => {
-      this.#turns.defer(() => reject(refusal));
     });
   }
 

@@ -1,5 +1,5 @@
 import { CoterieError } from '@coterie/errors';
-import { beyondQuota, type WriteRequest } from '@coterie/mvcc';
+import { whyRefuseWrite, type WriteRequest } from '@coterie/mvcc';
 import { logBacklogBytesMax, type Replica } from './replica.js';
 
 /**
@@ -28,19 +28,9 @@ function whyOverloaded({ machine, node, log }: Replica): CoterieError | undefine
 }
 
 /**
- * A quota would refuse the write. What this process has under way may make room, or take it, before this write would
- * apply: then apply decides.
- */
-function whyBeyondQuota({ machine, proposer }: Replica, request: WriteRequest): CoterieError | undefined {
-  if (proposer.open > 0) return undefined;
-  const exceeded = machine.quotaRefusing(request);
-  return exceeded === undefined ? undefined : beyondQuota(exceeded);
-}
-
-/**
  * Why a write is refused before it becomes an entry of the log, if it is: ERR_OVERLOADED or ERR_NO_SPACE with outcome
  * 'not-applied'.
  */
-export function whyRefuseWrite(replica: Replica, request: WriteRequest): CoterieError | undefined {
-  return whyOverloaded(replica) ?? replica.proposer.whyFull() ?? whyBeyondQuota(replica, request);
+export function whyRefuse(replica: Replica, request: WriteRequest): CoterieError | undefined {
+  return whyOverloaded(replica) ?? whyRefuseWrite(replica, request);
 }

@@ -21,8 +21,8 @@ import type { Logger } from '../kv/logger.js';
 import { newestFeatureLevel } from '../features.js';
 import type { MvccLimits } from '../limits.js';
 import type { MvccStateMachine } from '../machine.js';
-import { beyondQuota } from '../quota/refusing-quota.js';
 import { Proposer } from '../session/proposer.js';
+import { refuseLater, whyRefuseWrite } from '../session/refused-write.js';
 import type { HistoryLimits } from '../upkeep/history-keeper.js';
 import { Upkeep, type UpkeepHost } from '../upkeep/upkeep.js';
 import type { Wal } from '../wal/wal.js';
@@ -122,12 +122,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
   async write(request: WriteRequest, control: CallControl): Promise<WriteResult> {
     if (this.#error !== undefined) throw this.#refusal('not-applied');
     const refusal = this.#whyRefuse(request);
-    // Whoever tries again at once would never give the event loop back, and what they wait for could never come.
-    if (refusal !== undefined) {
-      return new Promise((_, reject) => {
-        this.#parts.turns.defer(() => reject(refusal));
-      });
-    }
+    if (refusal !== undefined) return refuseLater(this.#parts.turns, refusal);
     const result = this.proposer.write(request, control);
     return request.kind === 'compact' && request.physical === true
       ? this.#deleted(request.revision, result, control)
@@ -143,10 +138,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
       const message = 'the disk or the store does not keep up';
       return new CoterieError('ERR_OVERLOADED', { message, outcome: 'not-applied' });
     }
-    const full = this.proposer.whyFull();
-    if (full !== undefined) return full;
-    const exceeded = this.proposer.open > 0 ? undefined : this.machine.quotaRefusing(request);
-    return exceeded === undefined ? undefined : beyondQuota(exceeded);
+    return whyRefuseWrite(this, request);
   }
 
   async #deleted(revision: number, done: Promise<WriteResult>, control: CallControl): Promise<WriteResult> {

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { storageError } from '../files/storage-error.js';
 import { readEitherWay } from './read-either-way.js';
+import { systemSharedPool } from './system-shared-pool.js';
 import { checkLevelFiles } from './level/check-level-files.js';
 import type {
   OrderedBatch,
@@ -131,6 +132,7 @@ class ClassicOrderedStore implements OrderedStore {
       keys,
       (key) => this.getSync(key, snapshot),
       done,
+      systemSharedPool,
     );
   }
 

@@ -1,10 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { PoolWatch, readEitherWay } from '../../src/store/read-either-way.js';
+import { PoolWatch } from '../../src/store/pool-watch.js';
+import { readEitherWay } from '../../src/store/read-either-way.js';
+import { settle, VirtualClock } from '../machine/virtual-clock.js';
 
 type Values = readonly (Uint8Array | undefined)[];
 type Answer = (error: Error | undefined, values: Values) => void;
 
+const clock = new VirtualClock();
 const ofPool: Values = [new Uint8Array([1])];
 const ofThread = new Uint8Array([2]);
 
@@ -21,13 +23,18 @@ function begin(watch: PoolWatch) {
     ['key'],
     read,
     (_, values) => begun.answers.push(values),
-    watch,
+    { watch, clock },
   );
   return begun;
 }
 
 /** Much longer than a read waits for the pool. */
-const long = () => sleep(100);
+async function long(): Promise<void> {
+  for (let ms = 0; ms < 100; ms++) {
+    clock.advance(1);
+    await settle();
+  }
+}
 
 describe('a read that the pool does not answer', () => {
   test('is done by this thread where the pool is occupied', async () => {
@@ -55,7 +62,7 @@ describe('a read that the pool does not answer', () => {
     });
     const first = begin(watch);
     watch.look();
-    await sleep(0);
+    await settle();
     const second = begin(watch);
     await long();
     expect([first.read, second.read]).toEqual([0, 0]);
@@ -63,5 +70,6 @@ describe('a read that the pool does not answer', () => {
     await long();
     expect(second.answers).toEqual([[ofThread]]);
     second.answer();
+    expect(clock.timers).toBe(0);
   });
 });
