@@ -156,6 +156,7 @@ export type { ScrubStep } from './integrity/scrub.js';
 export type { Exceeded, QuotaUse } from './quota/quotas.js';
 export type { StateHash } from './state/state-hashes.js';
 export { Proposer, type ProposerOptions } from './session/proposer.js';
+export { TakenCommands } from './session/taken-commands.js';
 export { refuseLater, whyRefuseWrite, type WriteTaker } from './session/refused-write.js';
 export { classicOrderedStores } from './store/classic-ordered-store.js';
 export type { OrderedStores } from './store/ordered-store.js';

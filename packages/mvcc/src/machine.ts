@@ -89,7 +89,7 @@ export class MvccStateMachine implements Required<StateMachine>, SnapshotStore, 
   readonly #scrub: Scrub;
   #host: StateMachineHost | undefined;
   #damage: CoterieError | undefined;
-  #listener: SessionListener | undefined;
+  readonly #listeners: SessionListener[] = [];
   #closed: Promise<void> | undefined;
 
   constructor(options: MvccStateMachineOptions) {
@@ -167,7 +167,7 @@ export class MvccStateMachine implements Required<StateMachine>, SnapshotStore, 
       this.#hub.publish(effects.changes);
       this.#waiters.reached(this.#state.revision);
     }
-    if (this.#listener !== undefined) for (const tell of effects.sessionEvents) tell(this.#listener);
+    for (const listener of this.#listeners) for (const tell of effects.sessionEvents) tell(listener);
   }
 
   applyCluster(at: { readonly index: number; readonly term: number }, cluster: ClusterState): void {
@@ -227,7 +227,7 @@ export class MvccStateMachine implements Required<StateMachine>, SnapshotStore, 
     });
     this.#hub.rebind(this.#state.revision, this.#state.compactRevision);
     this.#waiters.reached(this.#state.revision);
-    this.#listener?.rebound();
+    for (const listener of this.#listeners) listener.rebound();
   }
 
   /** Ends watches and iterators normally and waiters with ERR_CLOSED, then closes the store. */
@@ -253,7 +253,7 @@ export class MvccStateMachine implements Required<StateMachine>, SnapshotStore, 
   }
 
   listen(listener: SessionListener): void {
-    this.#listener = listener;
+    this.#listeners.push(listener);
   }
 
   /** @throws CoterieError ERR_RESULT_GONE with outcome 'applied' */

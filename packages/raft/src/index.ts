@@ -27,6 +27,7 @@ export type * from './core/messages.js';
 export type * from './core/ready.js';
 export type { Trace, TraceConfChange, TraceEvent, TraceMessage, TraceName } from './core/trace.js';
 export type * from './ports/clock.js';
+export type * from './ports/command-filter.js';
 export type * from './ports/log-storage.js';
 export type * from './ports/observer.js';
 export type * from './ports/snapshot-store.js';

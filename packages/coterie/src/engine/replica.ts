@@ -2,6 +2,7 @@ import { CoterieError } from '@coterie/errors';
 import {
   MvccStateMachine,
   Proposer,
+  TakenCommands,
   type BackupChunk,
   type EngineStream,
   type MvccLimits,
@@ -83,6 +84,9 @@ export class Replica implements UpkeepHost {
     this.#wall = ports.wall;
     this.log = log;
     this.machine = machine;
+    const taken = new TakenCommands();
+    // Before the proposer: what apply refuses must be forgotten by the time it is sent again.
+    machine.listen(taken);
     this.node = new RaftNode({
       id: identity.memberId!,
       options: parts.options,
@@ -98,6 +102,7 @@ export class Replica implements UpkeepHost {
       random: ports.random,
       observer: (event) => parts.observer(event),
       overloaded: () => parts.paused() || machine.overloaded || log.outOfSpace || log.backlogBytes > logBacklogBytesMax,
+      filter: taken,
     });
     this.proposer = new Proposer({
       replica: machine,

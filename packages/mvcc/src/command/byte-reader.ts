@@ -35,7 +35,7 @@ export class ByteReader {
 
   u48(): number {
     this.#need(6);
-    const value = this.#bytes.readUIntBE(this.#at, 6);
+    const value = getU48(this.#bytes, this.#at);
     this.#at += 6;
     return value;
   }
@@ -102,4 +102,11 @@ export class ByteReader {
 /** The one way in which decoding fails. */
 export function corrupt(what: string): CoterieError {
   return new CoterieError('ERR_CORRUPT', { message: `the bytes are damaged or of an unknown format: ${what}` });
+}
+
+/** The counterpart of `putU48`. */
+export function getU48(bytes: Uint8Array, at: number): number {
+  const high = bytes[at]! * 0x100 + bytes[at + 1]!;
+  const low = bytes[at + 2]! * 0x1_00_00_00 + bytes[at + 3]! * 0x1_00_00 + bytes[at + 4]! * 0x1_00 + bytes[at + 5]!;
+  return high * 0x1_0000_0000 + low;
 }

@@ -41,7 +41,7 @@ export interface SessionListener {
 /** What a proposer needs of the replica beside it. */
 export interface SessionReplica {
   readonly sessions: SessionLookup;
-  /** One listener; a second call replaces the first. */
+  /** Listeners are told in the order of these calls. */
   listen(listener: SessionListener): void;
   /**
    * Puts back what a session does not keep of a result (previous values, ranges), by running the request again on the

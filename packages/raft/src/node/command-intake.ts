@@ -3,6 +3,7 @@ import type { RaftCore } from '../core/core.js';
 import type { NodeId } from '../core/messages.js';
 import type { RefusalReason } from '../core/ready.js';
 import type { WallClock } from '../ports/clock.js';
+import type { CommandFilter } from '../ports/command-filter.js';
 import type { Observer } from '../ports/observer.js';
 import type { Transport } from '../ports/transport.js';
 import { decodeCommandList, encodeCommandList, encodeEntryBatch } from './entry-batch.js';
@@ -40,6 +41,7 @@ export interface IntakeHost {
   readonly transport: Transport;
   readonly observer: Observer;
   readonly options: NodeOptions;
+  readonly filter: CommandFilter | undefined;
   overloaded(): boolean;
   /** Something waits for the end of the turn. */
   scheduleTurn(): void;
@@ -71,7 +73,7 @@ export class CommandIntake {
     if (core.leader === 0) return this.#refuse('noLeader');
     if (this.#refused === 'removed') return this.#refuse('removed');
     if (this.#host.overloaded()) return this.#refuse('overloaded');
-    if (!this.#queue.push(commands)) {
+    if (!this.#push(commands)) {
       return this.#refuse(this.#refused === 'quota' || this.#refused === 'transferring' ? this.#refused : 'overloaded');
     }
     this.#host.scheduleTurn();
@@ -87,7 +89,7 @@ export class CommandIntake {
     } catch {
       return;
     }
-    if (this.#queue.push(commands)) this.#host.scheduleTurn();
+    if (this.#push(commands)) this.#host.scheduleTurn();
   }
 
   /** The end of a turn. */
@@ -109,8 +111,19 @@ export class CommandIntake {
    * ones; their sessions send them again in order.
    */
   clear(): void {
-    this.#queue.clear();
+    this.#drop();
     this.#refused = undefined;
+  }
+
+  /** What a leader has already is not taken once more; a follower sends everything on, for a frame may be lost. */
+  #push(commands: readonly Uint8Array[]): boolean {
+    const { core, filter } = this.#host;
+    return this.#queue.push(commands, core.isLeader ? filter : undefined);
+  }
+
+  #drop(): void {
+    this.#queue.clear();
+    this.#host.filter?.forget();
   }
 
   #propose(): void {
@@ -125,7 +138,7 @@ export class CommandIntake {
       if (refusal !== this.#refused) observer({ type: 'refused', reason: refusal, commands: this.#queue.length });
       this.#refused = refusal;
       // A leader that was removed will never propose again, so nothing that waits could go through it.
-      if (refusal === 'removed') this.#queue.clear();
+      if (refusal === 'removed') this.#drop();
       return;
     }
     this.#refused = undefined;

@@ -2,6 +2,7 @@ import type { NodeId } from '../core/messages.js';
 import type { CoreConfig, Random } from '../core/ready.js';
 import type { Trace } from '../core/trace.js';
 import type { Clock, TurnScheduler, WallClock } from '../ports/clock.js';
+import type { CommandFilter } from '../ports/command-filter.js';
 import type { LoadedLog, LogStorage } from '../ports/log-storage.js';
 import type { Observer } from '../ports/observer.js';
 import type { SnapshotStore } from '../ports/snapshot-store.js';
@@ -32,4 +33,6 @@ export interface NodeParts {
    * Whether log or state machine do not keep up: no command is taken then, own or forwarded. Default: they always do.
    */
   readonly overloaded?: () => boolean;
+  /** Knows commands that are sent again while this member leads. Default: a leader takes every copy. */
+  readonly filter?: CommandFilter;
 }

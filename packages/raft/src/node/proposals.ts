@@ -1,3 +1,4 @@
+import type { CommandFilter } from '../ports/command-filter.js';
 import { batchHeadBytes, commandOverheadBytes } from './entry-batch.js';
 
 /** How many commands and bytes one entry may hold. */
@@ -40,9 +41,11 @@ export class ProposalQueue {
     return this.#bytes >= this.#bytesMax;
   }
 
-  push(commands: readonly Uint8Array[]): boolean {
+  /** @returns whether they were taken, or were here already; if not, none of them was */
+  push(commands: readonly Uint8Array[], filter?: CommandFilter): boolean {
     if (this.full) return false;
     for (const command of commands) {
+      if (filter?.take(command) === false) continue;
       this.#commands.push(command);
       this.#bytes += command.length + commandOverheadBytes;
     }

@@ -66,6 +66,7 @@ export class TurnLoop {
     this.logTime = new LogTime(clock);
     this.intake = new CommandIntake({
       ...{ core, options, observer, logTime: this.logTime, wall: parts.wall, transport: parts.transport },
+      filter: parts.filter,
       overloaded: () => parts.overloaded?.() === true,
       scheduleTurn: () => this.scheduleTurn(),
     });

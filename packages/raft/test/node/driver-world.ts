@@ -16,6 +16,7 @@ import {
   type SnapshotStore,
   type StateMachine,
   type StateMachineHost,
+  type CommandFilter,
   type Transport,
 } from '../../src/index.js';
 import { SeededRandom, VirtualTime, type ProcessTime } from '../../src/testing/index.js';
@@ -115,6 +116,7 @@ export interface WorldOptions {
   /** Frames on the way from one member to another; default 10,000. */
   readonly maxFrames?: number;
   optionsOf?(id: number): Partial<NodeOptions>;
+  filterOf?(id: number): CommandFilter;
 }
 
 /** Drivers over the memory network in virtual time. */
@@ -174,6 +176,7 @@ export class DriverWorld {
       wall: { wallMs: () => 1_700_000_000_000 + this.time.now },
       random: this.random,
       observer: (event) => member.events.push(event),
+      ...(this.more.filterOf && { filter: this.more.filterOf(id) }),
     });
     return member;
   }

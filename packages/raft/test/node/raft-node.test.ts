@@ -1,5 +1,20 @@
 import { describe, expect, it } from 'vitest';
+import type { CommandFilter } from '../../src/index.js';
 import { command, DriverWorld } from './driver-world.js';
+
+/** Takes each text once. */
+class OnceEach implements CommandFilter {
+  readonly #taken = new Set<string>();
+  take(bytes: Uint8Array): boolean {
+    const text = Buffer.from(bytes).toString();
+    if (this.#taken.has(text)) return false;
+    this.#taken.add(text);
+    return true;
+  }
+  forget(): void {
+    this.#taken.clear();
+  }
+}
 
 describe('the driver of a member', () => {
   it('puts the commands of one turn into one entry, and applies them everywhere in order', () => {
@@ -36,6 +51,34 @@ describe('the driver of a member', () => {
     world.run(5000);
     expect(follower.machine.commands).toEqual(texts);
     expect(leader.node.status().lastIndex).toBe(before + texts.length);
+  });
+
+  it('passes over what a leader has already, in its queue or in its log, and asks anew in another term', () => {
+    const world = new DriverWorld(3, 2, { filterOf: () => new OnceEach() });
+    const leader = world.leader();
+    world.run(500);
+    const follower = world.members.find((m) => m !== leader)!;
+    const send = (...texts: string[]) => expect(follower.node.submit(texts.map(command))).toEqual({ ok: true });
+    send('a', 'b', 'a');
+    world.until('applied', () => follower.machine.commands.length === 2);
+    send('a', 'b', 'c');
+    expect(leader.node.submit([command('b'), command('d')])).toEqual({ ok: true });
+    world.run(500);
+    expect([...follower.machine.commands].sort()).toEqual(['a', 'b', 'c', 'd']);
+
+    // In a new term the one who leads cannot know what of the old one will stay.
+    expect(leader.node.transferLeadership(follower.id)).toBe(true);
+    world.until('handed over', () => follower.node.isLeader);
+    world.run(500);
+    expect(leader.node.submit([command('a'), command('e'), command('e')])).toEqual({ ok: true });
+    world.run(500);
+    expect(follower.machine.commands.slice(4)).toEqual(['a', 'e']);
+    expect(follower.node.transferLeadership(leader.id)).toBe(true);
+    world.until('handed back', () => leader.node.isLeader);
+    world.run(500);
+    expect(leader.node.submit([command('c'), command('c')])).toEqual({ ok: true });
+    world.run(500);
+    expect(follower.machine.commands.slice(6)).toEqual(['c']);
   });
 
   it('forwards no more than 1 MiB in one frame, and a larger command in one of its own', () => {

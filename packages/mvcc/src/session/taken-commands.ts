@@ -1,0 +1,67 @@
+import type { CommandFilter } from '@coterie/raft';
+import { getU48 } from '../command/byte-reader.js';
+import { commandFormat, commandTag, sequencedHeadBytes } from '../command/command.js';
+import { replicatedLimits } from '../limits.js';
+import type { SessionListener } from './replica.js';
+
+/** Sequences of a session that a leader took one behind the other. */
+interface Run {
+  readonly first: number;
+  last: number;
+}
+
+/**
+ * What a leader has taken of each session, so that it passes over what is sent again.
+ *
+ * A session's commands apply in sequence, so it is safe to pass over one only when those before it are here as well, or
+ * were applied: what is remembered is the latest unbroken run. If its first command applies, so do the others; if there
+ * is a gap before it, apply refuses all of them, the run is forgotten, and they are taken when they come again. The
+ * same when apply puts a command off.
+ */
+export class TakenCommands implements CommandFilter, SessionListener {
+  readonly #runs = new Map<number, Run>();
+
+  take(command: Uint8Array): boolean {
+    if (!isSequenced(command)) return true;
+    const session = getU48(command, 2);
+    const sequence = getU48(command, 8);
+    const run = this.#runs.get(session);
+    if (run === undefined || sequence < run.first || sequence > run.last + 1) {
+      this.#begin(session, sequence);
+      return true;
+    }
+    if (sequence <= run.last) return false;
+    run.last = sequence;
+    return true;
+  }
+
+  forget(): void {
+    this.#runs.clear();
+  }
+
+  gap(session: number): void {
+    this.#runs.delete(session);
+  }
+
+  ended(session: number): void {
+    this.#runs.delete(session);
+  }
+
+  opened(): void {}
+
+  settled(): void {}
+
+  rebound(): void {}
+
+  #begin(session: number, sequence: number): void {
+    // No more sessions live than that; what remains of others is of no use, and to forget too much does no harm.
+    if (this.#runs.size >= replicatedLimits.sessions) this.forget();
+    this.#runs.set(session, { first: sequence, last: sequence });
+  }
+}
+
+/** Whether a command takes a place in its session. What is none of ours is left to apply, which says so. */
+function isSequenced(command: Uint8Array): boolean {
+  if (command.length < sequencedHeadBytes || command[0] !== commandFormat) return false;
+  return command[1] === commandTag.write || command[1] === commandTag.skip;
+}
