@@ -2,7 +2,7 @@
 import { cmp, op, openStore, type KvStore } from '@coterie/mvcc';
 import fs from 'node:fs';
 import { closedLoops, stallDuring } from './loops.js';
-import { fill, keyOf, patiently, someKey, someValue, values, withStore } from './store-data.js';
+import { digested, fill, keyOf, patiently, someKey, someValue, values, withStore } from './store-data.js';
 import type { StoreFigure, StoreTask } from './store-messages.js';
 import { measureLog } from './wal-case.js';
 
@@ -48,6 +48,7 @@ async function perform(given: StoreTask): Promise<readonly StoreFigure[]> {
     case 'put-latency':
       return withStore({ dir: given.dir }, async (store) => {
         await fill(store, given.keys);
+        await digested();
         return [
           await closedLoops(`put at ${given.keys} keys`, 1, given.ms, () =>
             store.put(someKey(given.keys), someValue()),

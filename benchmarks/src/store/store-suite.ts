@@ -34,8 +34,10 @@ export const storeSuite: Suite = {
     if (run.wanted('log')) for (const batch of [1, 64, 1000]) await run.one((dir) => ({ do: 'log', dir, batch, ms }));
     if (run.wanted('put-latency')) {
       // Turn about, several times: the ratio of two figures of one disk.
+      const at = [1000, many];
       for (let i = 0; i < opensOf; i++)
-        for (const keys of [1000, many]) await run.one((dir) => ({ do: 'put-latency', dir, keys, ms: ms / 2 }));
+        for (const keys of at) await run.one((dir) => ({ do: 'put-latency', dir, keys, ms: ms / 2 }));
+      run.compare(at.map((keys) => `put at ${keys} keys`));
     }
     options.print(print(run.figures));
     const rows = run.figures.map((figure): StoreFigure & MicroRow => ({
@@ -65,6 +67,16 @@ class StoreRun {
     await this.#inFolder(async (dir) => {
       for (const figure of await this.#run(task(dir))) this.#add(figure);
     });
+  }
+
+  /** The medians of each case as shares of those of the first one. */
+  compare([first, ...others]: readonly string[]): void {
+    const of = (name: string, what: 'p50Us' | 'p99Us'): number =>
+      median(this.figures.flatMap((figure) => (figure.case === name ? [figure[what] ?? 0] : [])));
+    for (const name of others) {
+      const times = (what: 'p50Us' | 'p99Us'): string => (of(name, what) / of(first!, what)).toFixed(2);
+      this.#add({ case: `${name} : ${first}`, note: `${times('p50Us')} times the p50, ${times('p99Us')} the p99` });
+    }
   }
 
   async openEmpty(): Promise<void> {

@@ -99,7 +99,7 @@ export class MvccStateMachine implements Required<StateMachine>, SnapshotStore, 
     this.#state = new ReplicatedState(store, supportedLevel(options.featureLevel), options.hashEvery);
     this.#commands = new EntryCommands((lease) => this.#state.leases.find(lease)?.keys ?? []);
     this.#loading = new EntryLoading(store, this.#commands);
-    this.#reads = new Reads(store, this.#state, limits);
+    this.#reads = new Reads(store, this.#state, limits, scheduler);
     this.#waiters = new RevisionWaiters(clock, limits.revisionWaiters);
     this.#leaseReads = new LeaseReads(this.#state, clock);
     this.#scrub = new Scrub({

@@ -1,11 +1,13 @@
 import { CoterieError } from '@coterie/errors';
 import type { EngineStream, IterateRequest, RangeRequest } from '../engine/engine.js';
+import type { TurnScheduler } from '@coterie/raft';
 import type { RawEntry, RawRange } from '../command/operation.js';
 import type { MvccLimits } from '../limits.js';
 import type { Store } from '../store/store.js';
 import type { BinaryKey, KeyRange, StoreView } from '../store/types.js';
 import { entryBytes, rawEntry } from '../txn/record.js';
 import { EntryStream } from './entry-stream.js';
+import { TurnShare } from './turn-share.js';
 
 /** A range of this replica; what its consistency asks for has been done before. */
 export type LocalRange = Omit<RangeRequest, 'consistency' | 'minRevision'>;
@@ -25,12 +27,19 @@ export class Reads {
   readonly #position: ReadPosition;
   readonly #limits: MvccLimits;
   readonly #streams = new Set<EntryStream>();
+  readonly #share: TurnShare;
   #closed = false;
 
-  constructor(store: Pick<Store, 'peek' | 'get' | 'view' | 'viewAt'>, position: ReadPosition, limits: MvccLimits) {
+  constructor(
+    store: Pick<Store, 'peek' | 'get' | 'view' | 'viewAt'>,
+    position: ReadPosition,
+    limits: MvccLimits,
+    turns: TurnScheduler,
+  ) {
     this.#store = store;
     this.#position = position;
     this.#limits = limits;
+    this.#share = new TurnShare(turns);
   }
 
   /**
@@ -40,6 +49,11 @@ export class Reads {
   async get(key: BinaryKey, revision?: number): Promise<{ readonly revision: number; readonly entry?: RawEntry }> {
     this.#checkOpen();
     if (revision !== undefined) return this.#getAt(key, revision);
+    const turn = this.#share.take();
+    if (turn !== undefined) {
+      await turn;
+      this.#checkOpen();
+    }
     const before = this.#position.revision;
     const known = this.#store.peek(key);
     const record = known === 'on-disk' ? await this.#store.get(key) : known;

@@ -15,6 +15,8 @@ export interface ViewSource {
   readonly closed: (view: LiveView) => void;
 }
 
+const viewClosed = (): Error => new CoterieError('ERR_CLOSED', { message: 'the view is closed' });
+
 /** What a record of a page costs beside key and value: bounds pages of empty values. */
 export const pageRecordBytes = 64;
 
@@ -30,7 +32,8 @@ export class LiveView implements StoreView {
   readonly #source: ViewSource;
   /** Of scans that are not at their end: each holds the image. */
   readonly #cursors = new Set<RecordCursor>();
-  #ended: Error | undefined;
+  /** What reads fail with, once it has ended. An error is made only for who asks: nearly all views end unasked. */
+  #ended: (() => Error) | undefined;
 
   constructor(source: ViewSource) {
     this.#source = source;
@@ -90,12 +93,12 @@ export class LiveView implements StoreView {
   }
 
   close(): Promise<void> {
-    this.end(new CoterieError('ERR_CLOSED', { message: 'the view is closed' }));
+    this.end(viewClosed);
     return Promise.resolve();
   }
 
-  /** Ends it early: every further read fails with this error. */
-  end(error: Error): void {
+  /** Ends it early: every further read fails with the error that this makes. */
+  end(error: () => Error): void {
     if (this.#ended !== undefined) return;
     this.#ended = error;
     // Whoever stopped between two pages may never come back for the next one.
@@ -107,7 +110,7 @@ export class LiveView implements StoreView {
   }
 
   #check(): void {
-    if (this.#ended !== undefined) throw this.#ended;
+    if (this.#ended !== undefined) throw this.#ended();
   }
 }
 

@@ -6,6 +6,9 @@ import type { Memtable } from './memtable.js';
 import type { PointReads } from './point-reads.js';
 import type { StoreLimits } from './store-limits.js';
 
+const heldTooLong = (): Error =>
+  new CoterieError('ERR_OVERLOADED', { message: 'the view was open for too long: what it holds back is needed' });
+
 /** The open views of a store, and the memory that old ones hold back. */
 export class Views {
   readonly #layers: Layers;
@@ -47,15 +50,13 @@ export class Views {
     this.#retired.push(memtable);
     for (const view of this.#open) {
       if (this.#heldBytes() <= this.#limits.viewBytes) return;
-      view.end(
-        new CoterieError('ERR_OVERLOADED', { message: 'the view was open for too long: what it holds back is needed' }),
-      );
+      view.end(heldTooLong);
     }
     this.#heldBytes();
   }
 
   endAll(error: Error): void {
-    for (const view of this.#open) view.end(error);
+    for (const view of this.#open) view.end(() => error);
   }
 
   #heldBytes(): number {

@@ -2,8 +2,12 @@ import { isOutOfSpace } from '../files/storage-error.js';
 import type { FileHandle, FileSystem } from '../files/file-system.js';
 import { nextSegmentName } from './format.js';
 
-/** How much is zero-filled at a time: a commit that arrives meanwhile waits for one slice at the most. */
-const sliceBytes = 256 * 1024;
+/**
+ * How much is zero-filled at a time: a commit that arrives meanwhile waits for one slice at the most.
+ *
+ * A sync that grows a file costs the same for 64 KiB as for 1 MiB, and more from there on (docs/performance.md).
+ */
+const sliceBytes = 1024 * 1024;
 
 /** A zero-filled, synced file that still has its temporary name. */
 export interface PreparedSegment {
