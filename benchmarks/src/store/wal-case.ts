@@ -7,7 +7,9 @@ import type { StoreFigure } from './store-messages.js';
 const recordBytes = 300;
 const segmentBytes = 64 << 20;
 
-/** Batches on their way to the log at a time, where it is fed as a leader feeds it: the next one while one is synced. */
+/**
+ * Batches on their way to the log at a time, where it is fed as a leader feeds it: the next one while one is synced.
+ */
 const fedAhead = 4;
 
 /**

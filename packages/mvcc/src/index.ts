@@ -130,6 +130,9 @@ export type {
 } from './command/operation.js';
 export type { BinaryKey, KeyRange } from './store/types.js';
 
+// ---- errors
+export { CoterieError, type ErrorCode, type ErrorFields, type Outcome } from '@coterie/errors';
+
 // ---- what a replicated peer is assembled from
 export type { Condemned } from './data-dir/condemned.js';
 export { DataDir } from './data-dir/data-dir.js';
@@ -157,6 +160,7 @@ export type { Exceeded, QuotaUse } from './quota/quotas.js';
 export type { StateHash } from './state/state-hashes.js';
 export { Proposer, type ProposerOptions } from './session/proposer.js';
 export { TakenCommands } from './session/taken-commands.js';
+export { whyNoSpace } from './local/why-no-space.js';
 export { refuseLater, whyRefuseWrite, type WriteTaker } from './session/refused-write.js';
 export { classicOrderedStores } from './store/classic-ordered-store.js';
 export type { OrderedStores } from './store/ordered-store.js';

@@ -61,7 +61,10 @@ export interface PeerStatus {
   readonly rebuild?: RebuildStatus;
   /** Members hold different states and no majority agrees: why nothing is written. See docs/integrity.md. */
   readonly doubt?: PlainError;
-  /** Why this peer can write no checkpoint just now: its disk is full. It is tried again. See docs/limits.md. */
+  /**
+   * Why this peer can write no checkpoint, or no next segment of its log, just now: its disk is full. It is tried
+   * again. See docs/limits.md.
+   */
   readonly noSpace?: PlainError;
 }
 

@@ -1,5 +1,5 @@
 import { CoterieError, toPlainError } from '@coterie/errors';
-import { Upkeep, type CallControl, type EngineStream } from '@coterie/mvcc';
+import { Upkeep, whyNoSpace, type CallControl, type EngineStream } from '@coterie/mvcc';
 import type { NodeId, RaftEvent } from '@coterie/raft';
 import type { Identity } from '../data-dir/identity.js';
 import { checkIdentity, settledIdentity } from '../data-dir/identity-check.js';
@@ -300,10 +300,10 @@ export class PeerEngine extends PeerCalls implements Engine {
 
   #onHeartbeat(): void {
     this.#admission?.tick();
-    const { node, machine } = this.#replica!;
+    const { node } = this.#replica!;
     const shown = this.#status.value;
     const moved = shown.commitIndex !== node.commitIndex || shown.appliedIndex !== node.appliedIndex;
-    if (moved || shown.noSpace?.message !== machine.noSpace?.message) this.#publish();
+    if (moved || shown.noSpace?.message !== whyNoSpace(this.#replica!)?.message) this.#publish();
   }
 
   // ------------------------------------------------------------------------------------------------------------- calls

@@ -1,4 +1,5 @@
 import { toPlainError, type CoterieError } from '@coterie/errors';
+import { whyNoSpace } from '@coterie/mvcc';
 import type { Member } from '../membership/member-record.js';
 import type { MemberInfo, PeerDiagnostics, PeerRole, PeerState, PeerStatus, RebuildStatus } from './engine.js';
 import { quotaInfos } from './settings.js';
@@ -63,6 +64,7 @@ export function statusOf(
         : candidate
           ? 'candidate'
           : 'follower';
+  const noSpace = whyNoSpace(replica);
   return {
     name,
     state: state === 'starting' ? running : state,
@@ -74,7 +76,7 @@ export function statusOf(
     revision: machine.revision,
     featureLevel: machine.featureLevel,
     quotas: quotaInfos(replica),
-    ...(machine.noSpace === undefined ? {} : { noSpace: toPlainError(machine.noSpace) }),
+    ...(noSpace === undefined ? {} : { noSpace: toPlainError(noSpace) }),
     members: members.map((member): MemberInfo => {
       const progress = core.progress.find((p) => p.id === member.id);
       const self = member.id === core.id;

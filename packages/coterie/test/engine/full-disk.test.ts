@@ -34,3 +34,22 @@ test('a peer without room for a checkpoint goes on, then refuses writes, says so
   await until('it is logged', () => said.some((message) => message.startsWith('the disk has room again')));
   expect(engine.replica!.machine.checkpointIndex).toBeGreaterThan(0);
 });
+
+test('a peer without room for the next segment of its log says so, and that there is room again', async () => {
+  cluster = new SmallCluster(['a']);
+  await cluster.openAll();
+  const engine = cluster.engine('a');
+  const { disk } = cluster.machines['a']!;
+  await cluster.put('a', 'before', '1');
+  disk.capacityBytes = 1;
+  let refused: string | undefined;
+  for (let at = 0; refused !== 'ERR_NO_SPACE' && at < 200; at++) {
+    refused = await codeOf(cluster.put('a', `key-${at}`, 'x'.repeat(400)));
+  }
+  expect(refused).toBe('ERR_NO_SPACE');
+  await until('the status says so', () => engine.status.noSpace?.message.includes('segment of the log') === true);
+  expect(engine.status.state).toBe('ready');
+  disk.capacityBytes = Infinity;
+  await until('it heals', async () => (await codeOf(cluster.put('a', 'after', '2'))) === undefined);
+  await until('the status says so', () => engine.status.noSpace === undefined);
+});

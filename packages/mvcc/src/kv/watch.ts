@@ -45,8 +45,8 @@ export interface WatchOptions extends EndlessOptions {
  * A running watch, for one consumer. Registered when called, not at the first `next()`.
  *
  * It ends normally when its signal fires, on `close()` and when its store closes here, and throws when it broke:
- * `ERR_COMPACTED`,
- * `ERR_WATCH_OVERFLOW`, `ERR_DECODING`. Breaking out of `for await` closes it.
+ * `ERR_COMPACTED`, `ERR_WATCH_OVERFLOW`, `ERR_DECODING`, and `ERR_OVERLOADED` when its `initial` state took so long to
+ * read that the memory which keeps it was needed. Breaking out of `for await` closes it.
  */
 export interface Watch<K = string, V = string> extends AsyncIterableIterator<WatchBatch<K, V>>, Closable {
   /** Resolves when the watch stands: every change after this revision will be delivered. Need not be awaited. */

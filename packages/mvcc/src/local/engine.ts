@@ -14,7 +14,7 @@ export interface LocalDiagnostics {
   /** Writes whose fate is not known yet. */
   readonly openWrites: number;
   readonly compactRevision: number;
-  /** Why no checkpoint can be written just now: the disk is full. It is tried again. */
+  /** Why no checkpoint, or no next segment of the log, can be written just now: the disk is full. It is tried again. */
   readonly noSpace?: PlainError;
   /** What the store has done on its disk since it was opened. */
   readonly store: StoreStatistics;

@@ -31,6 +31,7 @@ import { LocalLog, type Durability, type LocalLogLimits } from './local-log.js';
 import { localIdentity, type LocalIdentity } from './local-identity.js';
 import { openReplica, type LocalReplica } from './open-replica.js';
 import { physicallyDeleted } from './physical-compaction.js';
+import { whyNoSpace } from './why-no-space.js';
 
 /** Everything a {@link StoreEngine} stands on. */
 export interface StoreEngineParts {
@@ -189,7 +190,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
   }
 
   diagnostics(_: null, _control: CallControl): Promise<LocalDiagnostics> {
-    const { noSpace } = this.machine;
+    const noSpace = whyNoSpace({ machine: this.machine, log: this.#wal });
     return Promise.resolve({
       stateHash: this.machine.stateHash(),
       walSyncs: this.#wal.syncCount,
