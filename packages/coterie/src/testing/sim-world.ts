@@ -50,6 +50,7 @@ export class SimWorld {
       'rebuild begun',
       'rebuild ended',
       'core of a part',
+      'write of each member of a core',
       'core of all',
     ]);
     this.network = new MemoryNetwork({
