@@ -55,27 +55,46 @@ export async function checkLiveness(
     fail(`does not come to equal logs within ${openMs} ms`);
     return;
   }
-  // Others may write on while the session of one process is stuck.
-  const writers = members();
-  const own = keepWriting(world, writers, limitMs, openMs);
-  const silent = (): readonly SimMember[] => writers.filter((member) => !own.has(member));
-  if (await runUntil(() => silent().length === 0, openMs)) {
-    world.counts.add('write of each member of a core');
+  await checkSessions(world, names, runUntil, fail);
+}
+
+/**
+ * Others may write on while the session of one process is stuck; and a write behind the one that is stuck can free it.
+ * So first nobody writes until what is open has come to an end, and then each does, once.
+ */
+async function checkSessions(
+  world: SimWorld,
+  core: ReadonlySet<string>,
+  runUntil: RunUntil,
+  fail: (what: string) => void,
+): Promise<void> {
+  // Who was removed finds out in the meantime.
+  const writers = (): readonly SimMember[] =>
+    world.alive.filter(({ name, engine }) => core.has(name) && engine.status.state === 'ready');
+  // Who leads from outside may be out of reach for some, or nearly so: their commands are sent again, and lost again.
+  const failBehind = (what: string): void => {
+    if (world.leader !== undefined && core.has(world.leader.name)) fail(what);
+  };
+  const names = (members: readonly SimMember[]): string => members.map(({ name }) => name).join();
+  const open = (): readonly SimMember[] => writers().filter(({ engine }) => (engine.replica?.proposer.open ?? 0) > 0);
+  if (!(await runUntil(() => open().length === 0, openMs))) {
+    failBehind(`does not come to an end with the open writes of ${names(open())} within ${openMs} ms`);
     return;
   }
-  // Who leads from outside may be out of reach for some, or nearly so: their commands are sent again, and lost again.
-  if (world.leader !== undefined && names.has(world.leader.name))
-    fail(
-      `commits no write of ${silent()
-        .map(({ name }) => name)
-        .join()} within ${openMs} ms`,
-    );
+  const asked = writers();
+  const own = keepWriting(world, asked, 0, openMs);
+  const silent = (): readonly SimMember[] => writers().filter((member) => asked.includes(member) && !own.has(member));
+  if (!(await runUntil(() => silent().length === 0, openMs))) {
+    failBehind(`commits no write of ${names(silent())} within ${openMs} ms`);
+    return;
+  }
+  world.counts.add('write of each member of a core');
 }
 
 /**
  * Each of them writes until that succeeds once.
  *
- * @param attemptMs how long one attempt may take
+ * @param attemptMs how long one attempt may take; 0: for ever
  * @param untilMs from then on no new one is begun
  * @returns those that have succeeded by now
  */

@@ -48,12 +48,12 @@ export class Reads {
    */
   async get(key: BinaryKey, revision?: number): Promise<{ readonly revision: number; readonly entry?: RawEntry }> {
     this.#checkOpen();
-    if (revision !== undefined) return this.#getAt(key, revision);
     const turn = this.#share.take();
     if (turn !== undefined) {
       await turn;
       this.#checkOpen();
     }
+    if (revision !== undefined) return this.#getAt(key, revision);
     const before = this.#position.revision;
     const known = this.#store.peek(key);
     const record = known === 'on-disk' ? await this.#store.get(key) : known;

@@ -93,6 +93,8 @@ export class Proposer implements SessionListener {
   #resendAt = 0;
   #lastResend = -Infinity;
   #lastGap = 0;
+  /** What is sent again for a gap is sent once more then, unless the gap was filled. */
+  #gapRetryAt = Infinity;
   /** Why nothing was taken when it was last tried. */
   #refused: SubmitRefusal | undefined;
 
@@ -206,6 +208,7 @@ export class Proposer implements SessionListener {
     while (window.lowest < sequence) this.#settleLowest(this.#options.replica.sessions.outcome(session, window.lowest));
     this.#settleLowest(outcome);
     this.#moved = true;
+    if (sequence >= this.#lastGap) this.#gapRetryAt = Infinity;
   }
 
   gap(session: number, expected: number): void {
@@ -215,6 +218,8 @@ export class Proposer implements SessionListener {
     if (expected === this.#lastGap && now - this.#lastResend < this.#resendMs / 4) return;
     this.#lastGap = expected;
     this.#resendSoon();
+    // A leader that has not applied this entry yet holds what it has taken for under way, and passes over it.
+    this.#gapRetryAt = now + this.#resendMs / 8;
   }
 
   ended(session: number): void {
@@ -340,6 +345,7 @@ export class Proposer implements SessionListener {
 
   #resend(now: number): void {
     this.#lastResend = now;
+    this.#gapRetryAt = Infinity;
     this.#postponeResend(now);
     if (this.#session !== 0) this.#submitFrom(this.#window.lowest);
     else if (this.#opening.nonce !== undefined) this.#submit([this.#opening.again()]);
@@ -436,8 +442,8 @@ export class Proposer implements SessionListener {
       this.#postponeResend(now);
     }
     if (this.#session !== 0 && window.unsent < window.next) this.#submitFrom(window.unsent);
-    if (now < this.#resendAt) return;
-    this.#backoff = Math.min(this.#backoff * 2, backoffMax);
+    if (now < Math.min(this.#resendAt, this.#gapRetryAt)) return;
+    if (now >= this.#resendAt) this.#backoff = Math.min(this.#backoff * 2, backoffMax);
     this.#resend(now);
   }
 }

@@ -43,11 +43,14 @@ export class TakenCommands implements CommandFilter, SessionListener {
     this.#runs.delete(session);
   }
 
+  opened(_nonce: string, session: number | undefined): void {
+    // What came for it before it was open can only have been made up.
+    if (session !== undefined) this.#runs.delete(session);
+  }
+
   ended(session: number): void {
     this.#runs.delete(session);
   }
-
-  opened(): void {}
 
   settled(): void {}
 
@@ -55,13 +58,17 @@ export class TakenCommands implements CommandFilter, SessionListener {
 
   #begin(session: number, sequence: number): void {
     // No more sessions live than that; what remains of others is of no use, and to forget too much does no harm.
-    if (this.#runs.size >= replicatedLimits.sessions) this.forget();
+    if (this.#runs.size >= replicatedLimits.sessions && !this.#runs.has(session)) this.forget();
     this.#runs.set(session, { first: sequence, last: sequence });
   }
 }
 
-/** Whether a command takes a place in its session. What is none of ours is left to apply, which says so. */
+/**
+ * Whether apply will give a command its place in its session, or say why not. Of a write it does whatever follows upon
+ * the head; a skip that goes on behind it is no command, and nobody hears of it.
+ */
 function isSequenced(command: Uint8Array): boolean {
-  if (command.length < sequencedHeadBytes || command[0] !== commandFormat) return false;
-  return command[1] === commandTag.write || command[1] === commandTag.skip;
+  if (command[0] !== commandFormat) return false;
+  if (command[1] === commandTag.skip) return command.length === sequencedHeadBytes;
+  return command[1] === commandTag.write && command.length >= sequencedHeadBytes;
 }

@@ -6,7 +6,8 @@ test.each([
   ['a key that is there', 'a', 1],
   ['a key that is not there', 'b', 1],
   ['a key that is there, from many loops', 'a', 64],
-])('reads of %s leave the event loop its turns', async (_what, key, loops) => {
+  ['a key at a revision', 'a', 1, 2],
+])('reads of %s leave the event loop its turns', async (_what, key, loops, revision?: number) => {
   const store = await openStore();
   try {
     await store.put('a', 'x');
@@ -16,7 +17,7 @@ test.each([
     // Without a turn the reads would end first, whatever they take.
     const readOn = async (): Promise<void> => {
       while (turns < 3 && reads < 3_000_000) {
-        await store.get(key);
+        await store.get(key, { revision });
         reads++;
       }
     };

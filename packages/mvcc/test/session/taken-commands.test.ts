@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { encodeOpenSession, encodeSkip, encodeTouch, encodeWrite } from '../../src/command/encode.js';
+import type { Operation, WriteRequest } from '../../src/command/operation.js';
 import { replicatedLimits } from '../../src/limits.js';
 import { TakenCommands } from '../../src/session/taken-commands.js';
+import { MemoryStore } from '../machine/memory-store.js';
+import { seededRandom, settle } from '../machine/virtual-clock.js';
+import { Process, WriteCluster } from './write-cluster.js';
 
 const session = 7;
+const resendMs = 1_000;
 const put = (sequence: number, of = session) =>
   encodeWrite(of, sequence, 1, { kind: 'put', key: 'k', value: Buffer.from('v'), prev: false });
 
@@ -50,6 +55,8 @@ describe('the commands that a leader has taken', () => {
     expect(takenOf(taken, [1, 2])).toEqual([1, 2]);
     taken.ended(session);
     expect(takenOf(taken, [2])).toEqual([2]);
+    taken.opened('0123456789abcdef', session);
+    expect(takenOf(taken, [2])).toEqual([2]);
     taken.forget();
     expect(takenOf(taken, [2])).toEqual([2]);
   });
@@ -74,5 +81,103 @@ describe('the commands that a leader has taken', () => {
     expect(taken.take(put(1, 1))).toBe(false);
     taken.take(put(1, replicatedLimits.sessions + 1));
     expect(taken.take(put(1, 1))).toBe(true);
+  });
+});
+
+/** A leader with a filter, and a follower that applies at its own pace and whose frames arrive at once. */
+function setUp() {
+  const cluster = new WriteCluster(seededRandom(2));
+  const { leader } = cluster;
+  const taken = new TakenCommands();
+  leader.machine.listen(taken);
+  const queue: Uint8Array[] = [];
+  const receive = (commands: readonly Uint8Array[]) => {
+    for (const command of commands) if (taken.take(command)) queue.push(command);
+  };
+  const follower = new Process(cluster, new MemoryStore(), {
+    random: seededRandom(1),
+    resendMs,
+    submit: (commands) => {
+      receive(commands);
+      return { ok: true };
+    },
+  });
+  /** Commits what is queued as one entry; nobody applies it yet. */
+  const commit = () => {
+    const { log, clock } = cluster;
+    log.push({ index: log.length + 1, term: 1, stampMs: clock.now(), wallMs: 0, commands: queue.splice(0) });
+  };
+  const all = async () => {
+    commit();
+    leader.applyAll();
+    follower.applyAll();
+    await settle();
+  };
+  return { cluster, leader, follower, queue, receive, commit, all };
+}
+
+const putOf = (key: string): Operation & WriteRequest => ({ kind: 'put', key, value: new Uint8Array(), prev: false });
+
+/**
+ * How long after the leader applied the entry that put it off until the command is in the leader's queue again, in ms.
+ */
+async function putOff(leaderFirst: boolean): Promise<number> {
+  const { cluster, leader, follower, queue, commit, all } = setUp();
+  void follower.proposer.write(putOf('first'));
+  await all();
+  for (const prefix of ['a/', 'b/']) {
+    for (let at = 0; at < 6_000; at += 100) {
+      const success = Array.from({ length: 100 }, (_, i) => putOf(`${prefix}${at + i}`));
+      void follower.proposer.write({ kind: 'txn', compare: [], success, failure: [] });
+    }
+  }
+  await all();
+  cluster.clock.advance(100);
+  expect(follower.proposer.open).toBe(0);
+  for (const prefix of ['a', 'b', 'c'])
+    void follower.proposer.write({ kind: 'delete', range: { start: `${prefix}/`, end: `${prefix}0` }, prev: false });
+  commit();
+  (leaderFirst ? leader : follower).applyAll();
+  (leaderFirst ? follower : leader).applyAll();
+  for (let ms = 0; ms < 10_000; ms += 25) {
+    if (queue.length > 0) return ms;
+    cluster.clock.advance(25);
+  }
+  return Infinity;
+}
+
+describe('a leader that passes over commands, and a follower whose process sends them', () => {
+  it('takes again what apply has put off', async () => {
+    expect(await putOff(true)).toBe(0);
+    // The follower sends before the leader has applied, in vain, and soon once more.
+    expect(await putOff(false)).toBeLessThanOrEqual(resendMs / 8 + 25);
+  });
+
+  it('is not misled by bytes that apply does not hear of', async () => {
+    const { cluster, follower, receive, all } = setUp();
+    void follower.proposer.write(putOf('first'));
+    await all();
+    await all();
+    // In the place of the next command, and longer than a skip is.
+    receive([Uint8Array.from([...encodeSkip(follower.proposer.session, 2, 1), 0])]);
+    await all();
+    let done = false;
+    void follower.proposer.write(putOf('second'), { timeoutMs: 0 }).then(() => (done = true));
+    cluster.clock.advance(resendMs);
+    await all();
+    expect(done).toBe(true);
+  });
+
+  it('is not misled by commands of a session that is not open yet', async () => {
+    const { cluster, follower, receive, all } = setUp();
+    receive([put(1, 2), put(2, 2)]);
+    await all();
+    let done = false;
+    void follower.proposer.write(putOf('first'), { timeoutMs: 0 }).then(() => (done = true));
+    await all();
+    expect(follower.proposer.session).toBe(2);
+    cluster.clock.advance(resendMs);
+    await all();
+    expect(done).toBe(true);
   });
 });

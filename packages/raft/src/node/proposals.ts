@@ -44,11 +44,19 @@ export class ProposalQueue {
   /** @returns whether they were taken, or were here already; if not, none of them was */
   push(commands: readonly Uint8Array[], filter?: CommandFilter): boolean {
     if (this.full) return false;
+    const first = this.#commands.length;
+    let passedOver = false;
     for (const command of commands) {
-      if (filter?.take(command) === false) continue;
+      if (filter?.take(command) === false) {
+        passedOver = true;
+        continue;
+      }
       this.#commands.push(command);
       this.#bytes += command.length + commandOverheadBytes;
     }
+    // A view would keep the whole frame, with all that is not taken of it and not counted here.
+    if (passedOver)
+      for (let at = first; at < this.#commands.length; at++) this.#commands[at] = this.#commands[at]!.slice();
     return true;
   }
 
