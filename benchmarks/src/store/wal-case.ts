@@ -13,17 +13,18 @@ const segmentBytes = 64 << 20;
 const fedAhead = 4;
 
 /**
- * The log, and beside it the same bytes by bare write and fdatasync into a preallocated file that is written over again
- * and again: batches of so many records. The log gets them one after the other, each waited for, and then some ahead;
- * it never writes to the same place twice.
+ * The log, and beside it the same bytes by bare write and fdatasync: appended to a file that grows, and into one that is
+ * written over again and again, which no log can do. Batches of so many records; the log gets them one after the other,
+ * each waited for, and then some ahead.
  */
 export async function measureLog(dir: string, batch: number, ms: number): Promise<readonly StoreFigure[]> {
   // Turn about, so that a slow moment of the disk meets both.
   const rounds = 5;
   const log = await openLog(path.join(dir, 'wal'));
-  const bare = openBare(path.join(dir, 'bare'));
+  const grown = openBare(path.join(dir, 'grown'), 0);
+  const bare = openBare(path.join(dir, 'bare'), segmentBytes);
   const data = Buffer.alloc(recordBytes, 7);
-  const made = { log: 0, fed: 0, bare: 0 };
+  const made = { log: 0, fed: 0, grown: 0, bare: 0 };
   const syncs = { log: 0, fed: 0 };
   try {
     for (let round = 0; round < rounds; round++) {
@@ -33,10 +34,12 @@ export async function measureLog(dir: string, batch: number, ms: number): Promis
       syncs.log += waited.syncs;
       made.fed += fed.batches;
       syncs.fed += fed.syncs;
+      made.grown += await batchesIn(ms / rounds, 1, () => grown.append(batch * (recordBytes + 32)));
       made.bare += await batchesIn(ms / rounds, 1, () => bare.append(batch * (recordBytes + 32)));
     }
   } finally {
     await log.close();
+    grown.close();
     bare.close();
   }
   const figure = (name: string, batches: number): StoreFigure => ({
@@ -44,12 +47,14 @@ export async function measureLog(dir: string, batch: number, ms: number): Promis
     opsPerSec: (batches * batch * 1000) / ms,
     bytesPerSec: (batches * batch * recordBytes * 1000) / ms,
   });
+  const percent = (part: number, whole: number): string => ((100 * part) / whole).toFixed(0);
   const share = (batches: number, syncCount: number): string =>
-    `${((100 * batches) / made.bare).toFixed(0)} % of write + fdatasync; ${(batches / syncCount).toFixed(1)} batches a sync`;
+    `${percent(batches, made.grown)} % of appending, ${percent(batches, made.bare)} % of overwriting, ${(batches / syncCount).toFixed(1)} batches a sync`;
   return [
     { ...figure('log', made.log), note: share(made.log, syncs.log) },
     { ...figure(`log, ${fedAhead} ahead`, made.fed), note: share(made.fed, syncs.fed) },
-    figure('write + fdatasync', made.bare),
+    figure('append + fdatasync', made.grown),
+    figure('overwrite + fdatasync', made.bare),
   ];
 }
 
@@ -107,14 +112,15 @@ async function openLog(dir: string): Promise<OpenLog> {
   };
 }
 
-function openBare(file: string): { append(bytes: number): Promise<void>; close(): void } {
+/** @param prepared bytes that are there already and are written over; 0: the file grows */
+function openBare(file: string, prepared: number): { append(bytes: number): Promise<void>; close(): void } {
   const fd = fs.openSync(file, 'w');
-  fs.writeSync(fd, Buffer.alloc(segmentBytes));
+  fs.writeSync(fd, Buffer.alloc(prepared));
   fs.fsyncSync(fd);
   let offset = 0;
   return {
     append(bytes) {
-      if (offset + bytes > segmentBytes) offset = 0;
+      if (prepared > 0 && offset + bytes > prepared) offset = 0;
       fs.writeSync(fd, Buffer.alloc(bytes, 7), 0, bytes, offset);
       fs.fdatasyncSync(fd);
       offset += bytes;
