@@ -1,6 +1,6 @@
 import type { BinaryKey, KeyRecord } from './types.js';
 import { SplitMap } from './split-map.js';
-import { ownCopy } from './value-slabs.js';
+import { ValueSlabs } from './value-slabs.js';
 
 /** What is known of a key; a `record` of undefined: that it is absent. */
 export interface Known {
@@ -9,10 +9,33 @@ export interface Known {
 
 interface Entry {
   record: KeyRecord | undefined;
+  /** The generation that it belongs to, by its number. */
+  generation: number;
+}
+
+/** Keys that came into the cache, or were asked for again, at about the same time. */
+interface Generation {
+  readonly number: number;
+  /** Among them keys that have moved on to a later one since. */
+  readonly keys: BinaryKey[];
+  /** How many of them are not its own any more, whatever they say. */
+  taken: number;
+  /** Bytes of entries that came into it. */
+  bytes: number;
 }
 
 /** What an entry costs beside its key and value: record, Map slot, array view. */
 const entryBytes = 250;
+/** The generation of what has not come in yet. */
+const none = -1;
+/** How finely age is told. */
+const generationsMax = 8;
+/** An entry that is asked for becomes one of the youngest again when it is this many generations old. */
+const renewedAtAge = generationsMax / 2;
+/** Entries of the oldest generation that one call looks at, at the most. */
+const stepsMax = 1024;
+/** So many at least, while there are more generations than there should be: faster than they come. */
+const stepsLeast = 4;
 
 /**
  * The newest records by key, in a bounded number of bytes; keys known to be absent too.
@@ -21,65 +44,110 @@ const entryBytes = 250;
  * here, and what was read from a disk is put only where nothing newer is known. One look here then answers for memory
  * and disk alike, which is what nearly every write needs.
  *
- * Two generations: when the young one is full it becomes the old one, and the old one goes as a whole, without those
- * that were asked for meanwhile. Taking single entries off the front of a Map instead would walk over the slots of all
- * that were taken before. What stands in the young one hides what the old one has of the same key.
+ * Entries know their generation, and what goes is taken off the oldest one, a little with each entry that comes: as
+ * long as what is asked for fits, all of it stays. (Generations that go as a whole hold between half and all of the
+ * bytes, and of 100,000 keys that just fit a tenth was always read from the disk again.)
  */
 export class RecordCache {
-  readonly #generationBytes: number;
-  #young = new SplitMap<Entry>();
-  #old = new SplitMap<Entry>();
-  #youngBytes = 0;
+  readonly #limitBytes: number;
+  #entries = new SplitMap<Entry>();
+  /** Oldest first, never empty; the last one is being filled. */
+  #generations: Generation[] = [newGeneration(0)];
+  #bytes = 0;
+  /** For values that stay longer than those beside which they were written. */
+  #slabs = new ValueSlabs();
 
   constructor(limitBytes: number) {
-    this.#generationBytes = limitBytes / 2;
+    this.#limitBytes = limitBytes;
   }
 
   /** @returns undefined when nothing is known */
   get(key: BinaryKey): Known | undefined {
-    const young = this.#young.get(key);
-    if (young !== undefined) return young;
-    const old = this.#old.get(key);
-    if (old === undefined) return undefined;
-    // It outlives its neighbours, so it must not keep their slab.
-    const known = { record: alone(old.record) };
-    this.#insert(key, known);
+    const entry = this.#entries.get(key);
+    if (entry === undefined || this.#youngest.number - entry.generation < renewedAtAge) return entry;
+    const known = { record: this.#moved(entry.record) };
+    entry.record = known.record;
+    this.#join(key, entry);
     return known;
   }
 
   put(key: BinaryKey, record: KeyRecord | undefined): void {
-    const young = this.#young.get(key);
-    const bytes = this.#youngBytes + valueBytes(record) - valueBytes(young?.record);
-    // Keys that only grow in place would never fill a generation by their number.
-    if (young === undefined || bytes > this.#generationBytes) {
-      this.#insert(key, { record });
+    const entry = this.#entries.get(key);
+    if (entry === undefined) {
+      const added: Entry = { record, generation: none };
+      this.#entries.set(key, added);
+      this.#bytes += bytesOf(key, record);
+      this.#join(key, added);
       return;
     }
-    this.#youngBytes = bytes;
-    young.record = record;
+    this.#bytes += valueBytes(record) - valueBytes(entry.record);
+    entry.record = record;
+    const old = this.#youngest.number - entry.generation >= renewedAtAge;
+    // What grows in its place takes that of others, who are older then.
+    if (old || this.#bytes > this.#limitBytes) this.#join(key, entry);
   }
 
   clear(): void {
-    this.#young = new SplitMap();
-    this.#old = new SplitMap();
-    this.#youngBytes = 0;
+    this.#entries = new SplitMap();
+    this.#generations = [newGeneration(0)];
+    this.#bytes = 0;
   }
 
-  #insert(key: BinaryKey, entry: Entry): void {
-    const bytes = entryBytes + key.length + valueBytes(entry.record);
-    if (this.#youngBytes + bytes > this.#generationBytes) {
-      this.#old = this.#young;
-      this.#young = new SplitMap();
-      this.#youngBytes = 0;
+  get #youngest(): Generation {
+    return this.#generations[this.#generations.length - 1]!;
+  }
+
+  #join(key: BinaryKey, entry: Entry): void {
+    let youngest = this.#youngest;
+    // A key stands in each generation once, so that it goes from there when that generation does and not before.
+    if (youngest.bytes >= this.#limitBytes / generationsMax || entry.generation === youngest.number) {
+      youngest = newGeneration(youngest.number + 1);
+      this.#generations.push(youngest);
+      this.#slabs = new ValueSlabs();
     }
-    this.#young.set(key, entry);
-    this.#youngBytes += bytes;
+    youngest.keys.push(key);
+    youngest.bytes += bytesOf(key, entry.record);
+    entry.generation = youngest.number;
+    this.#reap();
+  }
+
+  /**
+   * Takes entries off the oldest generation while there are too many bytes; while there are only too many generations,
+   * they go on in the next one.
+   */
+  #reap(): void {
+    for (let steps = 0; steps < stepsMax; steps++) {
+      const full = this.#bytes > this.#limitBytes;
+      if (!full && (this.#generations.length <= generationsMax || steps >= stepsLeast)) return;
+      const [oldest, next] = this.#generations as [Generation, Generation | undefined];
+      const key = oldest.keys[oldest.taken++];
+      if (key === undefined) {
+        if (next === undefined) return;
+        this.#generations.shift();
+        continue;
+      }
+      const entry = this.#entries.get(key);
+      if (entry?.generation !== oldest.number) continue;
+      if (full || next === undefined) {
+        this.#entries.delete(key);
+        this.#bytes -= bytesOf(key, entry.record);
+      } else {
+        entry.generation = next.number;
+        next.keys.push(key);
+      }
+    }
+  }
+
+  #moved(record: KeyRecord | undefined): KeyRecord | undefined {
+    if (record === undefined || record.value.buffer.byteLength <= 2 * record.value.length + entryBytes) return record;
+    return { ...record, value: this.#slabs.keep(record.value) };
   }
 }
 
-function alone(record: KeyRecord | undefined): KeyRecord | undefined {
-  if (record === undefined || record.value.buffer.byteLength <= 2 * record.value.length + entryBytes) return record;
-  return { ...record, value: ownCopy(record.value) };
+const newGeneration = (number: number): Generation => ({ number, keys: [], taken: 0, bytes: 0 });
+
+function bytesOf(key: BinaryKey, record: KeyRecord | undefined): number {
+  return entryBytes + key.length + valueBytes(record);
 }
 
 function valueBytes(record: KeyRecord | undefined): number {

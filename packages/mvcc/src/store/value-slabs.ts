@@ -32,6 +32,6 @@ export class ValueSlabs {
 }
 
 /** A copy with a buffer of its own; also of a Buffer, whose `slice` would share. */
-export function ownCopy(value: Uint8Array): Uint8Array {
+function ownCopy(value: Uint8Array): Uint8Array {
   return Uint8Array.prototype.slice.call(value);
 }

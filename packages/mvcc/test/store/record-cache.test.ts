@@ -1,3 +1,4 @@
+import { SeededRandom } from '@coterie/raft/testing';
 import { expect, test } from 'vitest';
 import { RecordCache } from '../../src/store/record-cache.js';
 import type { KeyRecord } from '../../src/store/types.js';
@@ -24,14 +25,14 @@ test('keeps a bounded number, the newest, and those that are asked for', () => {
 test('knows what is absent, and the newest of what was put in either generation', () => {
   const cache = new RecordCache(2_000);
   cache.put('absent', undefined);
-  expect(cache.get('absent')).toEqual({ record: undefined });
+  expect(cache.get('absent')).toHaveProperty('record', undefined);
   expect(cache.get('unknown')).toBeUndefined();
   for (let at = 1; at <= 4; at++) cache.put(`key-${at}`, record(at));
   // The first ones stand in the old generation by now; what is put hides them, also when they move on.
   cache.put('key-1', record(11));
   expect(cache.get('key-1')?.record?.modRevision).toBe(13);
   cache.put('key-4', undefined);
-  expect(cache.get('key-4')).toEqual({ record: undefined });
+  expect(cache.get('key-4')).toHaveProperty('record', undefined);
   for (let at = 20; at < 60; at++) {
     cache.put(`key-${at}`, record(at));
     if (at % 2 === 0) expect(cache.get('key-1')?.record?.modRevision).toBe(13);
@@ -74,5 +75,74 @@ test('a record that is kept longer does not keep the buffer that its neighbours 
   }
   const kept = cache.get('key-0')?.record;
   expect(kept?.value.length).toBe(10);
-  expect(kept?.value.buffer.byteLength).toBe(10);
+  expect(kept?.value.buffer).not.toBe(slab.buffer);
+});
+
+test('records that are kept longer share buffers, a few of them', () => {
+  const cache = new RecordCache(400_000);
+  const slab = new Uint8Array(1 << 20);
+  const size = 200;
+  const keys = Array.from({ length: 200 }, (_, at) => at);
+  for (const at of keys) cache.put(`key-${at}`, record(at, slab.subarray(at * size, (at + 1) * size)));
+  for (let at = keys.length; at < 3_000; at++) {
+    cache.put(`key-${at}`, record(at));
+    if (at % 100 === 0) for (const kept of keys) cache.get(`key-${kept}`);
+  }
+  const buffers = new Set(keys.map((at) => cache.get(`key-${at}`)?.record?.value.buffer));
+  expect(buffers).not.toContain(slab.buffer);
+  expect(buffers).not.toContain(undefined);
+  // 200 values of 200 bytes in slabs of 16 KiB, of this generation and, for some, of the one before.
+  expect(buffers.size).toBeLessThan(10);
+});
+
+test('what fits stays, however often and in whatever order it is asked for', () => {
+  const count = 1_000;
+  const cache = new RecordCache(count * 280);
+  const random = new SeededRandom(7);
+  for (let at = 0; at < count; at++) cache.put(`key-${at}`, record(at));
+  for (let i = 0; i < 50 * count; i++) {
+    const at = random.nextInt(count);
+    if (i % 3 === 0) cache.put(`key-${at}`, record(at));
+    else expect(cache.get(`key-${at}`)?.record?.modRevision).toBe(at + 2);
+  }
+  for (let at = 0; at < count; at++) expect(cache.get(`key-${at}`)).toBeDefined();
+});
+
+test('what is not asked for goes before what is', () => {
+  const cache = new RecordCache(1_000 * 280);
+  for (let at = 0; at < 1_000; at++) cache.put(`key-${at}`, record(at));
+  for (let at = 1_000; at < 20_000; at++) {
+    cache.put(`key-${at}`, record(at));
+    for (const wanted of [at % 100, 900 + (at % 100)]) expect(cache.get(`key-${wanted}`)).toBeDefined();
+  }
+  const kept = Array.from({ length: 1_000 }, (_, at) => at).filter((at) => cache.get(`key-${at}`) !== undefined);
+  expect(kept).toEqual([
+    ...Array.from({ length: 100 }, (_, i) => i),
+    ...Array.from({ length: 100 }, (_, i) => 900 + i),
+  ]);
+});
+
+test('against a plain map: an entry is the newest version of its key, or is gone, and the bytes are bounded', () => {
+  const limit = 40_000;
+  const cache = new RecordCache(limit);
+  const random = new SeededRandom(11);
+  const newest = new Map<string, KeyRecord | undefined>();
+  for (let i = 0; i < 30_000; i++) {
+    const key = `key-${random.nextInt(400)}`;
+    if (random.nextInt(3) > 0) {
+      const put = random.nextInt(10) === 0 ? undefined : record(i, new Uint8Array(random.nextInt(600)));
+      cache.put(key, put);
+      newest.set(key, put);
+      expect(cache.get(key)?.record).toEqual(put);
+    } else {
+      const known = cache.get(key);
+      if (known !== undefined) expect(known.record).toEqual(newest.get(key));
+    }
+    if (i % 1_000 !== 0) continue;
+    const kept = [...newest].filter(([one]) => cache.get(one) !== undefined);
+    const bytesKept = kept.reduce((sum, [one, put]) => sum + 250 + one.length + (put?.value.length ?? 0), 0);
+    expect(bytesKept).toBeLessThanOrEqual(limit);
+  }
+  cache.clear();
+  for (const key of newest.keys()) expect(cache.get(key)).toBeUndefined();
 });
