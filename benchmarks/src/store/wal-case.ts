@@ -13,9 +13,9 @@ const segmentBytes = 64 << 20;
 const fedAhead = 4;
 
 /**
- * The log, and beside it the same bytes by bare write and fdatasync: appended to a file that grows, and into one that is
- * written over again and again, which no log can do. Batches of so many records; the log gets them one after the other,
- * each waited for, and then some ahead.
+ * The log, and beside it the same bytes by bare write and fdatasync: appended to a file that grows, and into one that
+ * is written over again and again, which no log can do. Batches of so many records; the log gets them one after the
+ * other, each waited for, and then some ahead.
  */
 export async function measureLog(dir: string, batch: number, ms: number): Promise<readonly StoreFigure[]> {
   // Turn about, so that a slow moment of the disk meets both.

@@ -58,6 +58,11 @@ test.each([
   await using cluster = await readyWithData();
   const survivor = names.find((name) => !wiped.includes(name))!;
   const { uid } = identityOf(cluster, survivor);
+  // What was acknowledged stands on a majority, which need not be the survivor's.
+  await until('the survivor has all of it', async () => {
+    const held = await cluster.at(survivor).call<unknown[]>('entries', 'k', { consistency: 'serializable' });
+    return held.length === written ? true : undefined;
+  });
   for (const name of wiped) await cluster.kill(name);
   for (const name of wiped) cluster.wipe(name);
   await Promise.all(wiped.map((name) => cluster.start(name)));

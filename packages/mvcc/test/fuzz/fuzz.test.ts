@@ -27,3 +27,12 @@ test.each(targets)(
     expect(refused).toBeGreaterThan(accepted / 100);
   },
 );
+
+// Whole revisions cut out of the middle of a history (423613362).
+test.each([['history', 423_613_362]])('%s: seed %i, which failed once', async (name, kept) => {
+  await fuzz(
+    targets.find((target) => target.name === name)!,
+    kept,
+    1,
+  );
+});

@@ -1,12 +1,12 @@
-import { corruptHistory, peekFrame, readEvent } from './event-codec.js';
+import { corruptHistory, peekFrame, readEvent, type EventFrame } from './event-codec.js';
 import type { KeyEvent, RevisionEvents } from '../types.js';
 
 /** A frame holds one key and two values at the most, so a longer one is damage and not a reason to ask for memory. */
 const frameBytesMax = 64 * 1024 * 1024;
 
 /**
- * Puts revisions together from the bytes of event frames as they come, and checks that none is missing inside a
- * revision and that revisions grow.
+ * Puts revisions together from the bytes of event frames as they come, and checks that no event is missing inside a
+ * revision and no revision among those that are asked for. (What is compacted may never have been written.)
  */
 export class ChangeAssembler {
   readonly changes: RevisionEvents[] = [];
@@ -17,7 +17,7 @@ export class ChangeAssembler {
   #expectSub = 0;
   #revision = 0;
 
-  /** @param from revisions before this one are passed over */
+  /** @param from revisions before this one are passed over; 0: all are taken, and need only grow */
   constructor(from: number) {
     this.#from = from;
   }
@@ -41,8 +41,7 @@ export class ChangeAssembler {
         if (frame.need > frameBytesMax) throw corruptHistory(`it claims ${frame.need} bytes`);
         return { used: at, need: frame.need };
       }
-      const follows = frame.sub === 0 ? frame.revision > this.#revision : frame.revision === this.#revision;
-      if (frame.sub !== this.#expectSub || !follows) {
+      if (frame.sub !== this.#expectSub || !this.#follows(frame)) {
         throw corruptHistory(
           `event ${frame.sub} of revision ${frame.revision} stands behind revision ${this.#revision}`,
         );
@@ -57,6 +56,12 @@ export class ChangeAssembler {
       at += frame.bytes;
     }
     return { used: at, need: 0 };
+  }
+
+  #follows({ revision, sub }: EventFrame): boolean {
+    if (sub > 0) return revision === this.#revision;
+    const wanted = this.#from > 0 && this.#revision >= this.#from;
+    return wanted ? revision === this.#revision + 1 : revision > this.#revision;
   }
 
   #close(): void {
