@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { digested } from '../load/digested.js';
 import type { LoadOptions, Mark, Progress } from '../load/worker-messages.js';
 import type { Worker } from '../load/worker.js';
 import type { Row } from '../row.js';
@@ -49,25 +50,12 @@ export async function measureRow(
   return toRow(system, cell, loaders.length, before, after, note);
 }
 
-/** Less processor time than this in a second is a process with nothing to do but its heartbeats. */
-const idleMicros = 50_000;
-const idleSeconds = 3;
-const settleSecondsMax = 180;
-
-/** Waits until a system has digested what was filled in: checkpoints, merging of tables. */
+/** Waits until a system has digested what was filled in. */
 export async function settled(workers: readonly Worker[], signal: AbortSignal): Promise<void> {
-  const spent = async (): Promise<readonly number[]> =>
-    (await Promise.all(workers.map((worker) => worker.call<Progress>({ type: 'progress' })))).map(
-      ({ cpuMicros }) => cpuMicros,
-    );
-  let idle = 0;
-  let before = await spent();
-  for (let seconds = 0; idle < idleSeconds && seconds < settleSecondsMax; seconds++) {
-    await sleep(1000, undefined, { signal });
-    const now = await spent();
-    idle = now.every((micros, i) => micros - before[i]! < idleMicros) ? idle + 1 : 0;
-    before = now;
-  }
+  await digested(async () => {
+    const progress = await Promise.all(workers.map((worker) => worker.call<Progress>({ type: 'progress' })));
+    return progress.map(({ cpuMicros }) => cpuMicros);
+  }, signal);
 }
 
 async function begin(loaders: readonly Worker[], { clients, keys, valueBytes, perSecond }: Cell): Promise<void> {

@@ -51,22 +51,6 @@ export async function fill(store: KvStore, keys: number): Promise<void> {
   await Promise.all(Array.from({ length: openTxns }, writer));
 }
 
-/** Less processor time than this in a second is a process with nothing to do. */
-const idleMicros = 50_000;
-const idleSeconds = 3;
-const digestSecondsMax = 120;
-
-/** Waits until this process has digested what was filled in: checkpoints, merging of tables. */
-export async function digested(): Promise<void> {
-  let idle = 0;
-  for (let seconds = 0; idle < idleSeconds && seconds < digestSecondsMax; seconds++) {
-    const before = process.cpuUsage();
-    await sleep(1000);
-    const { user, system } = process.cpuUsage(before);
-    idle = user + system < idleMicros ? idle + 1 : 0;
-  }
-}
-
 /** Opens a store, lets it be used, and closes it. */
 export async function withStore<T>(
   options: Parameters<typeof openStore>[0],

@@ -1,8 +1,9 @@
 // One case of the store suite in a process of its own, so that no case finds the heap or the caches of another.
 import { cmp, op, openStore, type KvStore } from '@coterie/mvcc';
 import fs from 'node:fs';
+import { digested } from '../load/digested.js';
 import { closedLoops, stallDuring } from './loops.js';
-import { digested, fill, keyOf, patiently, someKey, someValue, values, withStore } from './store-data.js';
+import { fill, keyOf, patiently, someKey, someValue, values, withStore } from './store-data.js';
 import type { StoreFigure, StoreTask } from './store-messages.js';
 import { measureLog } from './wal-case.js';
 
@@ -48,7 +49,10 @@ async function perform(given: StoreTask): Promise<readonly StoreFigure[]> {
     case 'put-latency':
       return withStore({ dir: given.dir }, async (store) => {
         await fill(store, given.keys);
-        await digested();
+        await digested(() => {
+          const { user, system } = process.cpuUsage();
+          return [user + system];
+        });
         return [
           await closedLoops(`put at ${given.keys} keys`, 1, given.ms, () =>
             store.put(someKey(given.keys), someValue()),

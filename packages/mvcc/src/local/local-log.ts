@@ -1,6 +1,7 @@
-import { invariant } from '@coterie/errors';
+import { invariant, type CoterieError } from '@coterie/errors';
 import type { Clock, CommittedEntry, SubmitResult, TurnScheduler, WallClock } from '@coterie/raft';
 import type { MvccStateMachine } from '../machine.js';
+import { whyBehind } from '../session/refused-write.js';
 import type { LogToReplay, Wal } from '../wal/wal.js';
 import { decodeLocalEntry, encodeLocalEntry, localTerm } from './local-entry.js';
 import { LogClock } from './log-clock.js';
@@ -86,14 +87,13 @@ export class LocalLog {
     return this.#stamps.now();
   }
 
-  /** Why no command is taken now: the disk, the store or the queue does not keep up, or the log has no room. */
-  whyRefuse(): 'overloaded' | 'outOfSpace' | undefined {
+  /** Why no command is taken now: the disk, the store or the queue does not keep up, or there is no room. */
+  whyRefuse(): CoterieError | undefined {
     const { machine, wal, limits } = this.#parts;
-    if (wal.outOfSpace || (machine.overloaded && machine.noSpace !== undefined)) return 'outOfSpace';
     // Its checkpoint may wait for entries that are answered and not synced yet.
     if (machine.overloaded) this.#sync();
-    else if (wal.backlogBytes <= backlogBytesMax && this.#queueBytes < limits.queueBytes) return undefined;
-    return 'overloaded';
+    const full = wal.backlogBytes > backlogBytesMax || this.#queueBytes >= limits.queueBytes;
+    return whyBehind({ machine, log: wal }, full);
   }
 
   submit(commands: readonly Uint8Array[]): SubmitResult {

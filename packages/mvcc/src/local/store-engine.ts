@@ -23,6 +23,7 @@ import type { MvccLimits } from '../limits.js';
 import type { MvccStateMachine } from '../machine.js';
 import { Proposer } from '../session/proposer.js';
 import { refuseLater, whyRefuseWrite } from '../session/refused-write.js';
+import { whyNoSpace } from '../session/why-no-space.js';
 import type { HistoryLimits } from '../upkeep/history-keeper.js';
 import { Upkeep, type UpkeepHost } from '../upkeep/upkeep.js';
 import type { Wal } from '../wal/wal.js';
@@ -31,7 +32,6 @@ import { LocalLog, type Durability, type LocalLogLimits } from './local-log.js';
 import { localIdentity, type LocalIdentity } from './local-identity.js';
 import { openReplica, type LocalReplica } from './open-replica.js';
 import { physicallyDeleted } from './physical-compaction.js';
-import { whyNoSpace } from './why-no-space.js';
 
 /** Everything a {@link StoreEngine} stands on. */
 export interface StoreEngineParts {
@@ -131,15 +131,7 @@ export class StoreEngine implements LocalEngine, UpkeepHost {
   }
 
   #whyRefuse(request: WriteRequest): CoterieError | undefined {
-    const refused = this.#log.whyRefuse();
-    if (refused === 'outOfSpace') {
-      return new CoterieError('ERR_NO_SPACE', { message: 'the disk has no room', outcome: 'not-applied' });
-    }
-    if (refused === 'overloaded') {
-      const message = 'the disk or the store does not keep up';
-      return new CoterieError('ERR_OVERLOADED', { message, outcome: 'not-applied' });
-    }
-    return whyRefuseWrite(this, request);
+    return this.#log.whyRefuse() ?? whyRefuseWrite(this, request);
   }
 
   async #deleted(revision: number, done: Promise<WriteResult>, control: CallControl): Promise<WriteResult> {

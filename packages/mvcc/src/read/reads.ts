@@ -1,6 +1,6 @@
 import { CoterieError } from '@coterie/errors';
-import type { EngineStream, IterateRequest, RangeRequest } from '../engine/engine.js';
 import type { TurnScheduler } from '@coterie/raft';
+import type { EngineStream, IterateRequest, RangeRequest } from '../engine/engine.js';
 import type { RawEntry, RawRange } from '../command/operation.js';
 import type { MvccLimits } from '../limits.js';
 import type { Store } from '../store/store.js';

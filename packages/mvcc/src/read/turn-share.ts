@@ -7,7 +7,8 @@ const readsPerShare = 1024;
  * Lets reads that memory answers give the event loop back now and then.
  *
  * Promises alone never do: whoever awaits one such read after the other runs on the queue of microtasks, and meanwhile
- * no timer fires and nothing is received. On a peer its heartbeats are among that.
+ * no timer fires and nothing is received. On a peer its heartbeats are among that. Counted, where loops of our own go
+ * by time (`kv/pacing.ts`): a read that comes alone, however long after the last one, never waits.
  */
 export class TurnShare {
   readonly #turns: TurnScheduler;

@@ -6,6 +6,7 @@ import {
   RaftNode,
   type AppendBatch,
   type ClusterState,
+  type CommandFilter,
   type CommittedEntry,
   type CoreConfig,
   type Entry,
@@ -16,7 +17,6 @@ import {
   type SnapshotStore,
   type StateMachine,
   type StateMachineHost,
-  type CommandFilter,
   type Transport,
 } from '../../src/index.js';
 import { SeededRandom, VirtualTime, type ProcessTime } from '../../src/testing/index.js';
