@@ -27,8 +27,11 @@ export interface SessionListener {
    * kept.
    */
   settled(session: number, sequence: number, outcome: KeptOutcome): void;
-  /** A command was refused because the one of sequence `expected` has not been applied: send again from there. */
-  gap(session: number, expected: number): void;
+  /**
+   * The command of sequence `refused` was refused because the one of sequence `expected` has not been applied: send
+   * again from there. Where they are the same, apply has put it off.
+   */
+  gap(session: number, expected: number, refused: number): void;
   /**
    * The session is not there (any more): no command of it that was not settled before this call was or ever will be
    * applied.

@@ -16,7 +16,7 @@ interface Run {
  * A session's commands apply in sequence, so it is safe to pass over one only when those before it are here as well, or
  * were applied: what is remembered is the latest unbroken run. If its first command applies, so do the others; if there
  * is a gap before it, apply refuses all of them, the run is forgotten, and they are taken when they come again. The
- * same when apply puts a command off.
+ * same when apply puts a command off. So as long as a run is remembered, what of it was not applied will be, in turn.
  */
 export class TakenCommands implements CommandFilter, SessionListener {
   readonly #runs = new Map<number, Run>();
@@ -39,8 +39,16 @@ export class TakenCommands implements CommandFilter, SessionListener {
     this.#runs.clear();
   }
 
-  gap(session: number): void {
-    this.#runs.delete(session);
+  /**
+   * A command of the run that is next was taken, and comes: what apply refused is an earlier copy, of a run with a gap
+   * before it or of an earlier term. Each frame that is lost brings up to a thousand of those, in as many entries, and
+   * what was sent again for the first of them must not be taken once more for every other one.
+   */
+  gap(session: number, expected: number, refused: number): void {
+    const run = this.#runs.get(session);
+    if (run === undefined) return;
+    const comes = refused !== expected && run.first <= expected && expected <= run.last;
+    if (!comes) this.#runs.delete(session);
   }
 
   opened(_nonce: string, session: number | undefined): void {

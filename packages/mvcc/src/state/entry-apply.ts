@@ -85,7 +85,7 @@ export class EntryApply implements EntryEffects {
         return;
       }
       case 'gap':
-        this.#refuseForNow(session, sessions.lastSequence(session) + 1);
+        this.#refuseForNow(session, sessions.lastSequence(session) + 1, sequence);
         return;
       case 'no-session':
         this.#tellEnded(session);
@@ -97,7 +97,7 @@ export class EntryApply implements EntryEffects {
     const { session, sequence } = command;
     // What an entry deletes is bounded, so that what its later commands read can be loaded before it is applied.
     if (this.#deletedTooMany && command.kind === 'write' && readsRanges(command.request)) {
-      this.#refuseForNow(session, sequence);
+      this.#refuseForNow(session, sequence, sequence);
       return;
     }
     const outcome = this.#outcome(command);
@@ -202,9 +202,9 @@ export class EntryApply implements EntryEffects {
   }
 
   /** The proposer sends again from this sequence on. */
-  #refuseForNow(session: number, expected: number): void {
+  #refuseForNow(session: number, expected: number, refused: number): void {
     this.sessionEvents.push((listener) => {
-      listener.gap(session, expected);
+      listener.gap(session, expected, refused);
     });
   }
 

@@ -51,7 +51,7 @@ describe('the commands that a leader has taken', () => {
   it('forgets a session that apply has put off or ended, and all of them with the term', () => {
     const taken = new TakenCommands();
     takenOf(taken, [1, 2]);
-    taken.gap(session);
+    taken.gap(session, 1, 1);
     expect(takenOf(taken, [1, 2])).toEqual([1, 2]);
     taken.ended(session);
     expect(takenOf(taken, [2])).toEqual([2]);
@@ -59,6 +59,25 @@ describe('the commands that a leader has taken', () => {
     expect(takenOf(taken, [2])).toEqual([2]);
     taken.forget();
     expect(takenOf(taken, [2])).toEqual([2]);
+  });
+
+  // A lost frame lets thousands behind it be refused, one entry each. Were each to make the leader forget what was sent
+  // again for the first, it would take the whole window with every resend in between.
+  it('keeps what was sent again while apply refuses what came before it', () => {
+    const taken = new TakenCommands();
+    takenOf(taken, [1, 4, 5]);
+    taken.gap(session, 2, 4);
+    expect(takenOf(taken, [2, 3, 4, 5])).toEqual([2, 3, 4, 5]);
+    taken.gap(session, 2, 5);
+    expect(takenOf(taken, [2, 3, 4, 5, 6])).toEqual([6]);
+    // Put off in its turn, by whichever copy came to it.
+    taken.gap(session, 3, 3);
+    expect(takenOf(taken, [3, 4])).toEqual([3, 4]);
+    // What is missing is not in the run, or all of that was applied.
+    taken.gap(session, 2, 3);
+    expect(takenOf(taken, [3, 4])).toEqual([3, 4]);
+    taken.gap(session, 5, 6);
+    expect(takenOf(taken, [3, 4])).toEqual([3, 4]);
   });
 
   it('takes every command without a place in a session, and bytes that are none', () => {
