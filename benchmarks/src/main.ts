@@ -10,6 +10,7 @@ import type { Suite } from './suite.js';
  */
 const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   commit: async () => (await import('./commit/commit-suite.js')).commitSuite,
+  budget: async () => (await import('./budget/budget-suite.js')).budgetSuite,
   codec: async () => (await import('./micro/codec-suite.js')).codecSuite,
   store: async () => (await import('./store/store-suite.js')).storeSuite,
   'raft-micro': async () => (await import('./micro/raft-suite.js')).raftSuite,

@@ -2,6 +2,7 @@
 import { pbkdf2 } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { promisify } from 'node:util';
+import type { Budget } from '../budget/budget.js';
 import { PutLoad, type Put } from './put-load.js';
 import type {
   FillOptions,
@@ -19,6 +20,8 @@ export interface Served {
   fill(options: FillOptions): Promise<void>;
   status(): WorkerStatus | Promise<WorkerStatus>;
   counts(): SystemCounts | Promise<SystemCounts>;
+  /** Where the processor time of this process goes, where its program can tell. */
+  readonly budget?: Budget;
   close(): Promise<void>;
 }
 
@@ -77,6 +80,10 @@ class ServedWorker {
         return null;
       case 'relax':
         await this.#relax();
+        return null;
+      case 'budget':
+        if (request.end) return this.#served.budget?.stop();
+        await this.#served.budget?.start();
         return null;
       case 'close':
         await this.#served.close();

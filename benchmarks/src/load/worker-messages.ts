@@ -26,6 +26,8 @@ export type WorkerRequest =
   /** Occupies the shared pool of threads: so many derivations of about 100 ms at any time, until `relax`. */
   | { readonly type: 'burn'; readonly jobs: number }
   | { readonly type: 'relax' }
+  /** Begins, and with `end` ends, to tell where processor time goes. */
+  | { readonly type: 'budget'; readonly end: boolean }
   | { readonly type: 'close' };
 
 /** Where a process stands. */

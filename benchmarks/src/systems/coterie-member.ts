@@ -1,5 +1,7 @@
 // One member of the cluster that is measured, with the clients that live in its process.
 import { op, openPeer } from 'coterie';
+import { Budget } from '../budget/budget.js';
+import { ThreadTimes } from '../budget/thread-times.js';
 import { keyName, randomValues } from '../load/put-load.js';
 import { serveWorker } from '../load/serve-worker.js';
 
@@ -12,6 +14,7 @@ export interface CoterieMemberOptions {
 }
 
 const { name, port, dataDir, peers } = JSON.parse(process.argv[2] ?? '{}') as CoterieMemberOptions;
+const times = new ThreadTimes();
 const peer = await openPeer({ name, dataDir, listen: { port, host: '127.0.0.1' }, cluster: { id: 'bench', peers } });
 
 const putsPerTxn = 100;
@@ -41,5 +44,6 @@ serveWorker({
     const { checkpoints, diskReads, diskWrites } = store;
     return { walSyncs, checkpoints, levelOps: diskReads + diskWrites, backlogBytes: walBacklogBytes };
   },
+  budget: new Budget(times),
   close: () => peer.close(),
 });

@@ -69,7 +69,8 @@ export class Applier {
   foresee(entries: readonly Entry[]): void {
     if (this.#machine.foresee === undefined) return;
     for (const entry of entries) {
-      if (entry.kind !== 'normal' || entry.index <= this.#applied) continue;
+      // One that was committed first is being loaded by now, and nobody would take it out again.
+      if (entry.kind !== 'normal' || entry.index <= (this.#decoded?.index ?? this.#applied)) continue;
       if (this.#foreseen.size >= foreseenMax && !this.#foreseen.has(entry.index)) return;
       const decoded = decode(entry);
       this.#foreseen.set(entry.index, decoded);

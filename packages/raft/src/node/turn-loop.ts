@@ -257,6 +257,7 @@ export class TurnLoop {
 
   #onTick(): void {
     this.#tick++;
+    this.writer.flush();
     this.reads.sweep();
     this.snapshots.sweep();
     this.#release.sweep();

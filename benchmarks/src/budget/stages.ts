@@ -1,0 +1,41 @@
+/** Where a part of the work belongs, by the first pattern that its file's address matches. */
+const stages: readonly (readonly [stage: string, pattern: RegExp])[] = [
+  ['clients of the benchmark', /\/benchmarks\/dist\//],
+  [
+    'frames and sockets',
+    /\/transport-ws\/dist\/|\/node_modules\/(ws|msgpackr)\/|^node:(net|internal\/stream|internal\/streams)/,
+  ],
+  ['raft: driver and core', /\/raft\/dist\//],
+  ['log: encoding, hand-over', /\/mvcc\/dist\/wal\/|^node:internal\/(worker|per_context\/messageport)/],
+  [
+    'checkpoints, history, LevelDB',
+    /\/mvcc\/dist\/store\/(checkpoint|history|level|classic|synced|durable|disk-image|record-codec|record-checksum|content)|\/node_modules\/(classic-level|abstract-level)\//,
+  ],
+  ['reading ahead', /\/mvcc\/dist\/(store\/(prefetch|point-reads|read-either-way|pool-watch)|state\/entry-loading)/],
+  ['memtable and cache', /\/mvcc\/dist\/store\//],
+  ['watches', /\/mvcc\/dist\/watch\//],
+  ['apply', /\/mvcc\/dist\/(state|txn|quota|lease|machine|session\/(session-table|kept-outcomes|taken-commands))/],
+  ['call: checks, session, answer', /\/mvcc\/dist\/|\/coterie\/dist\/|\/errors\/dist\//],
+];
+
+/** What V8 calls a sample without a function of JavaScript. */
+const pseudo: Readonly<Record<string, string>> = {
+  '(garbage collector)': 'garbage collection',
+  '(program)': 'Node and the system',
+};
+
+/** The stages in the order in which a put meets them, those without a file of ours last. */
+export const stageNames: readonly string[] = [...stages.map(([stage]) => stage), ...Object.values(pseudo)];
+
+/**
+ * @returns the stage of a frame; undefined where the frame does not say, so that its caller does: an array method, a
+ *   buffer's copy and a system call belong to who asked for them
+ */
+export function stageOf(url: string): string | undefined {
+  return stages.find(([, pattern]) => pattern.test(url))?.[0];
+}
+
+/** The stage of samples without a stack; undefined for those in which nothing was done. */
+export function stageWithoutStack(functionName: string): string | undefined {
+  return functionName === '(idle)' ? undefined : (pseudo[functionName] ?? 'Node and the system');
+}
