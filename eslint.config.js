@@ -15,6 +15,8 @@ const portImplementations = [
   'packages/*/src/**/node-clock.ts',
   // FileSystem over node:fs
   'packages/mvcc/src/files/node-*.ts',
+  // WalRunner over a thread; a simulator runs the same log without one.
+  'packages/mvcc/src/wal/thread-wal-runner.ts',
   // An opt-in helper about the signals of the operating system: it has no place in a simulation.
   'packages/coterie/src/close-on-signals.ts',
   // All of it implements the Transport port over real sockets; the simulator puts a memory transport in its place.

@@ -1,7 +1,9 @@
 import { StageProfile } from './stage-profile.js';
 import { mainThread, type ThreadTimes } from './thread-times.js';
 
-/** What a process spent its processor time on, in µs: the event loop by stage, every other kind of thread as a whole. */
+/**
+ * What a process spent its processor time on, in µs: the event loop by stage, every other kind of thread as a whole.
+ */
 export type Spent = Readonly<Record<string, number>>;
 
 /** Takes one process's share of a budget. */

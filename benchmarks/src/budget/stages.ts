@@ -1,21 +1,23 @@
+/** Folders below `packages/mvcc/dist/store`, files by how their names begin, whose work is checkpoints. */
+const checkpoints = 'checkpoint|history|level|classic|synced|durable|disk-image|record-codec|record-checksum|content';
+const reading = 'store/(prefetch|point-reads|read-either-way|pool-watch)|state/entry-loading';
+const applying = 'state|txn|quota|lease|machine|session/(session-table|kept-outcomes|taken-commands)';
+
 /** Where a part of the work belongs, by the first pattern that its file's address matches. */
 const stages: readonly (readonly [stage: string, pattern: RegExp])[] = [
   ['clients of the benchmark', /\/benchmarks\/dist\//],
-  [
-    'frames and sockets',
-    /\/transport-ws\/dist\/|\/node_modules\/(ws|msgpackr)\/|^node:(net|internal\/stream|internal\/streams)/,
-  ],
+  ['frames and sockets', /\/transport-ws\/dist\/|\/node_modules\/(ws|msgpackr)\/|^node:(net|internal\/stream)/],
   ['raft: driver and core', /\/raft\/dist\//],
   ['log: encoding, hand-over', /\/mvcc\/dist\/wal\/|^node:internal\/(worker|per_context\/messageport)/],
   [
     'checkpoints, history, LevelDB',
-    /\/mvcc\/dist\/store\/(checkpoint|history|level|classic|synced|durable|disk-image|record-codec|record-checksum|content)|\/node_modules\/(classic-level|abstract-level)\//,
+    new RegExp(`/mvcc/dist/store/(${checkpoints})|/node_modules/(classic|abstract)-level/`),
   ],
-  ['reading ahead', /\/mvcc\/dist\/(store\/(prefetch|point-reads|read-either-way|pool-watch)|state\/entry-loading)/],
+  ['reading ahead', new RegExp(`/mvcc/dist/(${reading})`)],
   ['memtable and cache', /\/mvcc\/dist\/store\//],
   ['watches', /\/mvcc\/dist\/watch\//],
-  ['apply', /\/mvcc\/dist\/(state|txn|quota|lease|machine|session\/(session-table|kept-outcomes|taken-commands))/],
-  ['call: checks, session, answer', /\/mvcc\/dist\/|\/coterie\/dist\/|\/errors\/dist\//],
+  ['apply', new RegExp(`/mvcc/dist/(${applying})`)],
+  ['call: checks, session, answer', /\/(mvcc|coterie|errors)\/dist\//],
 ];
 
 /** What V8 calls a sample without a function of JavaScript. */

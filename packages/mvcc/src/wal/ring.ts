@@ -98,19 +98,20 @@ export class RingProducer {
     };
   }
 
-  publish(): void {
+  /** @param wake whether the thread is to look now; what it was not woken for it finds when it looks next */
+  publish(wake: boolean): void {
     const { units, block } = this.#reserved as { units: number; block?: SharedArrayBuffer };
     this.#reserved = undefined;
     if (block !== undefined) this.#sendBlock(block);
     this.#head = (this.#head + units) | 0;
     Atomics.store(this.#control, cells.head, this.#head);
-    this.#wakeThread();
+    if (wake) this.wakeThread();
   }
 
   /** The thread shall write what is published and end. */
   close(): void {
     Atomics.store(this.#control, cells.state, ringStates.closing);
-    this.#wakeThread();
+    this.wakeThread();
   }
 
   /** Remembers what was seen, to be given to {@link changed} after looking at everything. */
@@ -130,7 +131,7 @@ export class RingProducer {
     Atomics.notify(this.#control, cells.toLoop);
   }
 
-  #wakeThread(): void {
+  wakeThread(): void {
     Atomics.add(this.#control, cells.toThread, 1);
     Atomics.notify(this.#control, cells.toThread);
   }

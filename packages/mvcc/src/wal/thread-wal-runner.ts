@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { CoterieError } from '@coterie/errors';
+import { flags, flagsAt } from './format.js';
 import { createRing, RingProducer } from './ring.js';
 import type { WriterInit } from './segment-writer.js';
 import type { WalThreadData, WalThreadFailure } from './wal-thread.js';
@@ -8,6 +9,12 @@ import type { Reservation, WalRunner, WalRunnerHost } from './wal-runner.js';
 
 /** By its public name, so that it is found from the sources as from the build. */
 const threadModule = '@coterie/mvcc/wal-thread';
+
+/**
+ * How long a batch that needs no sync may wait for one that does: a moment beside the time after which a disk counts as
+ * one that stands still.
+ */
+const companyMs = 20;
 
 /**
  * Runs the segment writer on a thread of its own.
@@ -20,7 +27,9 @@ export class ThreadWalRunner implements WalRunner {
   #ring: RingProducer | undefined;
   #blocks: MessagePort | undefined;
   #host: WalRunnerHost | undefined;
+  #reserved: Reservation | undefined;
   #inFlight = 0;
+  #wakesLater = false;
   /** As the ring counts. */
   #completed = 0;
   #listening = false;
@@ -68,11 +77,21 @@ export class ThreadWalRunner implements WalRunner {
   }
 
   reserve(bytes: number): Reservation | undefined {
-    return (this.#ring as RingProducer).reserve(bytes);
+    const ring = this.#ring as RingProducer;
+    this.#reserved = ring.reserve(bytes);
+    // What makes no room may be waiting for company.
+    if (this.#reserved === undefined) ring.wakeThread();
+    return this.#reserved;
   }
 
+  /**
+   * After every commit its index is to be written, which nobody waits for. The thread would be woken for that alone,
+   * and wake the event loop to say that it is done: it goes with the next entries.
+   */
   publish(): void {
-    (this.#ring as RingProducer).publish();
+    const mustSync = (flagsAt((this.#reserved as Reservation).view, 0) & flags.mustSync) !== 0;
+    (this.#ring as RingProducer).publish(mustSync);
+    if (!mustSync) this.#wakeLater();
     if (this.#inFlight++ === 0) this.#worker?.ref();
     this.#listen();
   }
@@ -92,6 +111,15 @@ export class ThreadWalRunner implements WalRunner {
     this.#worker?.unref();
     // Resolves when the thread is gone, which a stuck disk may put off for ever; nobody waits for it.
     void this.#worker?.terminate();
+  }
+
+  #wakeLater(): void {
+    if (this.#wakesLater) return;
+    this.#wakesLater = true;
+    setTimeout(() => {
+      this.#wakesLater = false;
+      if (this.#inFlight > 0 && !this.#ended) this.#ring?.wakeThread();
+    }, companyMs).unref();
   }
 
   /** Waits for news of the thread, one wait at a time. */

@@ -38,7 +38,7 @@ describe('sessions', () => {
     expect(replica.told.slice(1)).toMatchObject([
       ['settled', 1, 1, { value: 5, revision: 2 }],
       ['settled', 1, 1, { value: 5, revision: 2 }],
-      ['gap', 1, 2],
+      ['gap', 1, 2, 3],
       ['settled', 1, 2, { value: 10, revision: 3 }],
       ['settled', 1, 1, { value: 5, revision: 2 }],
       ['ended', 77],

@@ -30,7 +30,7 @@ function newRing(bytes: number): {
     const room = producer.reserve(batchBytes(batch));
     if (room === undefined) return false;
     encodeBatch(batch, 0, room.bytes, room.view);
-    producer.publish();
+    producer.publish(true);
     return true;
   };
   return { producer, consumer, put };

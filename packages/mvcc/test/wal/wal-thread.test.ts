@@ -44,6 +44,28 @@ async function until(what: () => boolean): Promise<void> {
 }
 
 describe('the thread of the log', () => {
+  it('writes what needs no sync with the next batch, and soon where none comes', async () => {
+    const wal = open();
+    wal.load();
+    const order: string[] = [];
+    const commit = append(wal, { hardState: hardState(1, 1, 0), mustSync: false }).then(() => order.push('commit'));
+    await append(wal, { entries: [entry(1, 1, 50)] }).then(() => order.push('entry'));
+    await commit;
+    expect(order).toEqual(['commit', 'entry']);
+    const syncs = wal.syncCount;
+    await append(wal, { hardState: hardState(1, 1, 0), mustSync: false });
+    expect(wal.syncCount).toBe(syncs);
+  });
+
+  it('takes more of those than its memory holds, and all of them before it ends', async () => {
+    const wal = open();
+    wal.load();
+    // 64 bytes each; the ring has 4 MiB.
+    const all = Array.from({ length: 80_000 }, () => append(wal, { hardState: hardState(1, 1, 0), mustSync: false }));
+    await wal.close();
+    await Promise.all(all);
+  });
+
   it('makes ten thousand appends durable in order, many to a sync', async () => {
     const wal = open();
     wal.load();

@@ -9,20 +9,7 @@ interface Started {
   readonly atMs: number;
 }
 
-type Done = (error?: Error) => void;
-
-/** A batch that says nothing but how far the log is committed, and waits for one that says more. */
-interface Held {
-  readonly batch: AppendBatch;
-  readonly done: Done;
-}
-
-/**
- * Batches on their way to the log, oldest first, and how long the oldest has been.
- *
- * That the commit index has moved is not worth a write of its own, with two awakenings: a crash may take it, and a
- * quorum knows it. So it goes with the next batch, or with the next tick.
- */
+/** Batches on their way to the log, oldest first, and how long the oldest has been. */
 export class LogWriter {
   readonly #core: RaftCore;
   readonly #storage: LogStorage;
@@ -30,7 +17,6 @@ export class LogWriter {
   readonly #observer: Observer;
   readonly #stalledMs: number;
   readonly #started: Started[] = [];
-  #held: Held | undefined;
 
   /** @param stalledMs a batch that takes longer is a disk that stands still */
   constructor(core: RaftCore, storage: LogStorage, clock: Clock, observer: Observer, stalledMs: number) {
@@ -46,19 +32,8 @@ export class LogWriter {
     return oldest !== undefined && this.#clock.now() - oldest.atMs > this.#stalledMs;
   }
 
-  /** @param done as in the port, but not of a batch that was held when a later one came: of that one only */
-  append(batch: AppendBatch, done: Done): void {
-    const { hardState = this.#held?.batch.hardState } = batch;
-    // The core is told of a later batch alone: with it everything before it is durable.
-    this.#held = { batch: hardState === undefined ? batch : { ...batch, hardState }, done };
-    if (batch.mustSync) this.flush();
-  }
-
-  /** Writes what is held. */
-  flush(): void {
-    if (this.#held === undefined) return;
-    const { batch, done } = this.#held;
-    this.#held = undefined;
+  /** @param done as in the port: in order, once, never from inside this call */
+  append(batch: AppendBatch, done: (error?: Error) => void): void {
     this.#started.push({ batch, atMs: this.#clock.now() });
     this.#tell('started', batch);
     this.#storage.append(batch, done);

@@ -257,7 +257,6 @@ export class TurnLoop {
 
   #onTick(): void {
     this.#tick++;
-    this.writer.flush();
     this.reads.sweep();
     this.snapshots.sweep();
     this.#release.sweep();
