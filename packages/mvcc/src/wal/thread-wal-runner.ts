@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { CoterieError } from '@coterie/errors';
-import { flags, flagsAt } from './format.js';
+import { flags, flagsAt, recordTypes, typeAt } from './format.js';
 import { createRing, RingProducer } from './ring.js';
 import type { WriterInit } from './segment-writer.js';
 import type { WalThreadData, WalThreadFailure } from './wal-thread.js';
@@ -11,8 +11,8 @@ import type { Reservation, WalRunner, WalRunnerHost } from './wal-runner.js';
 const threadModule = '@coterie/mvcc/wal-thread';
 
 /**
- * How long a batch that needs no sync may wait for one that does: a moment beside the time after which a disk counts as
- * one that stands still.
+ * How long a batch that nobody waits for may wait for another one: a moment beside the time after which a disk counts
+ * as one that stands still.
  */
 const companyMs = 20;
 
@@ -89,9 +89,9 @@ export class ThreadWalRunner implements WalRunner {
    * and wake the event loop to say that it is done: it goes with the next entries.
    */
   publish(): void {
-    const mustSync = (flagsAt((this.#reserved as Reservation).view, 0) & flags.mustSync) !== 0;
-    (this.#ring as RingProducer).publish(mustSync);
-    if (!mustSync) this.#wakeLater();
+    const urgent = isUrgent((this.#reserved as Reservation).view);
+    (this.#ring as RingProducer).publish(urgent);
+    if (!urgent) this.#wakeLater();
     if (this.#inFlight++ === 0) this.#worker?.ref();
     this.#listen();
   }
@@ -156,4 +156,10 @@ export class ThreadWalRunner implements WalRunner {
     if (this.#closing && cause === undefined) return;
     this.#host?.failed(new CoterieError('ERR_STORAGE', { message: `the log cannot be written: ${reason}`, cause }));
   }
+}
+
+/** Of a batch without a sync somebody waits for its entries, which come first in it. */
+function isUrgent(batch: DataView): boolean {
+  const type = typeAt(batch, 0);
+  return (flagsAt(batch, 0) & flags.mustSync) !== 0 || type === recordTypes.entry || type === recordTypes.snapshot;
 }
