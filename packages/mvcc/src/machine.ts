@@ -26,7 +26,7 @@ import { type LocalRange, Reads } from './read/reads.js';
 import { RevisionWaiters } from './read/revision-waiters.js';
 import type { SessionListener, SessionLookup, SessionReplica } from './session/replica.js';
 import { decodeCluster, encodeCluster } from './state/cluster-codec.js';
-import { EntryCommands } from './state/entry-commands.js';
+import { commandBytes, EntryCommands } from './state/entry-commands.js';
 import { EntryLoading } from './state/entry-loading.js';
 import { ReplicatedState } from './state/replicated-state.js';
 import type { StateHash } from './state/state-hashes.js';
@@ -159,7 +159,7 @@ export class MvccStateMachine implements Required<StateMachine>, SnapshotStore, 
   apply(entry: CommittedEntry): void {
     const effects = this.#state.apply(entry, this.#commands.take(entry));
     for (const change of effects.changes) this.#scrub.applied(change);
-    this.#store.entryApplied(entry.index);
+    this.#store.entryApplied(entry.index, commandBytes(entry));
     this.#leaseReads.applied();
     // Only now, when the entry is applied as a whole, does anybody hear of it: none of them can see half an entry.
     if (effects.compactRevision !== undefined) this.#hub.compacted(effects.compactRevision);
@@ -172,7 +172,7 @@ export class MvccStateMachine implements Required<StateMachine>, SnapshotStore, 
 
   applyCluster(at: { readonly index: number; readonly term: number }, cluster: ClusterState): void {
     this.#state.applyCluster(at, encodeCluster(cluster));
-    this.#store.entryApplied(at.index);
+    this.#store.entryApplied(at.index, 0);
   }
 
   logDurable(index: number): void {

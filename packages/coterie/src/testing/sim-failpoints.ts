@@ -123,7 +123,7 @@ export function failingStore(store: Store, pass: Pass, checkpointed: (index: num
       store.attach(through(host, { checkpointed: tell }));
     },
     commit: (change) => pass('store.commit', () => store.commit(change)),
-    entryApplied: (index) => pass('store.applied', () => store.entryApplied(index)),
+    entryApplied: (index, bytes) => pass('store.applied', () => store.entryApplied(index, bytes)),
     logDurable: (index) => pass('store.durable', () => store.logDurable(index)),
     openSnapshot: () => pass('store.export', () => store.openSnapshot()),
     receiveSnapshot: (meta) =>

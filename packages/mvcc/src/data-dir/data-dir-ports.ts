@@ -3,6 +3,7 @@ import type { BackgroundFiles } from '../files/background-files.js';
 import type { FileSystem } from '../files/file-system.js';
 import { nodeBackgroundFiles, nodeFileSystem } from '../files/node-files.js';
 import { SimDisk } from '../files/sim-disk.js';
+import { storageError } from '../files/storage-error.js';
 import { systemScheduler } from '../kv/system-time.js';
 import { classicOrderedStores } from '../store/classic-ordered-store.js';
 import { ModelOrderedStores } from '../store/model-ordered-store.js';
@@ -32,7 +33,7 @@ export interface DataDirPorts {
 /** A directory of a real disk. @param checkpointBytes default: the store's own */
 export function diskPorts(dir: string, checkpointBytes: number | undefined): DataDirPorts {
   return {
-    dir: path.resolve(dir),
+    dir: absolute(dir),
     files: nodeFileSystem,
     background: nodeBackgroundFiles,
     ordered: classicOrderedStores,
@@ -41,6 +42,15 @@ export function diskPorts(dir: string, checkpointBytes: number | undefined): Dat
     lock: { check: checkUnlocked, take: lockDataDir },
     ...(checkpointBytes === undefined ? {} : { storeLimits: { checkpointBytes } }),
   };
+}
+
+/** @throws CoterieError ERR_STORAGE */
+function absolute(dir: string): string {
+  try {
+    return path.resolve(dir);
+  } catch (error) {
+    throw storageError(`${dir} is relative to a working directory that is gone`, error);
+  }
 }
 
 /**

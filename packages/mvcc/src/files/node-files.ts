@@ -87,8 +87,18 @@ function mkdir(path: string): void {
   for (; !existsSync(level); level = dirname(level)) missing.push(level);
   syncNameOf(level);
   for (const made of missing.reverse()) {
-    mkdirSync(made, { recursive: true, mode: directoryPermissions });
+    makeDirectory(made);
     syncDirectory(dirname(made));
+  }
+}
+
+/** Not `recursive`, which never comes back where a level cannot be made, as below /proc (Node 20). */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, directoryPermissions);
+  } catch (error) {
+    // Somebody else was first.
+    if (systemErrorCode(error) !== 'EEXIST') throw error;
   }
 }
 

@@ -91,6 +91,13 @@ export class EntryCommands {
   }
 }
 
+/** Of its commands together. */
+export function commandBytes({ commands }: CommittedEntry): number {
+  let bytes = 0;
+  for (const { length } of commands) bytes += length;
+  return bytes;
+}
+
 function endsLeases(command: EntryCommand): boolean {
   return command?.kind === 'expireLeases' || (command?.kind === 'write' && command.request.kind === 'revokeLease');
 }

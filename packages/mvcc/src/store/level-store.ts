@@ -88,8 +88,8 @@ export class LevelStore implements Store {
     this.#body.commit(change);
   }
 
-  entryApplied(): void {
-    this.#body.entryApplied();
+  entryApplied(_index: number, bytes: number): void {
+    this.#body.entryApplied(bytes);
   }
 
   checkpointNow(): Promise<void> {

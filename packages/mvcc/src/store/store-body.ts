@@ -74,6 +74,8 @@ export class StoreBody {
   readonly #defer: Defer;
   readonly #slabs = new ValueSlabs();
   #entries = 0;
+  /** Of entries since the last freeze: the log keeps them until the checkpoint, also those that change nothing. */
+  #entryBytes = 0;
   #held: HeldCheckpoint | undefined;
   readonly #background: BackgroundFiles;
   #running: Promise<void> | undefined;
@@ -140,7 +142,9 @@ export class StoreBody {
 
   get overloaded(): boolean {
     const { active, frozen } = this.layers.overlay;
-    return this.#broken || (frozen !== undefined && active.bytes + frozen.bytes >= 2 * this.#limits.checkpointBytes);
+    const bytesMax = 2 * this.#limits.checkpointBytes;
+    if (frozen === undefined) return this.#broken;
+    return this.#broken || active.bytes + frozen.bytes >= bytesMax || this.#entryBytes >= bytesMax;
   }
 
   /** @see Store.diskWait */
@@ -172,11 +176,13 @@ export class StoreBody {
     }
   }
 
-  entryApplied(): void {
+  entryApplied(bytes: number): void {
     this.#entries++;
+    this.#entryBytes += bytes;
     const { active } = this.layers.overlay;
     const due =
       active.bytes >= this.#limits.checkpointBytes ||
+      this.#entryBytes >= this.#limits.checkpointBytes ||
       // Files that nobody needs are bounded too, where little is written.
       this.#compactedBytes >= this.#limits.checkpointBytes ||
       active.operations + this.#entries >= this.#limits.checkpointOperations;
@@ -346,6 +352,7 @@ export class StoreBody {
     });
     const frozen = this.layers.freeze();
     this.#entries = 0;
+    this.#entryBytes = 0;
     return { state, previous, frozen };
   }
 

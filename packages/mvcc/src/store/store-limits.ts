@@ -5,7 +5,10 @@ const MiB = 1024 * KiB;
 
 /** What bounds the memory, the files and the turns of one store. All of it is local: members may differ. */
 export interface StoreLimits {
-  /** Bytes of changes in memory that begin a checkpoint; default 64 MiB. At twice this many the store is overloaded. */
+  /**
+   * Bytes of changes in memory, or of entries in the log, that begin a checkpoint; default 64 MiB. At twice this many
+   * the store is overloaded.
+   */
   readonly checkpointBytes: number;
   /** Changes and entries that begin a checkpoint: about 2 s of replay after a restart; default 200,000. */
   readonly checkpointOperations: number;

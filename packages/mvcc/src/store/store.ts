@@ -53,8 +53,8 @@ export interface Store {
    * new version that is a part of a larger buffer is replaced, in its record, by a copy.
    */
   commit(change: RevisionEvents): void;
-  /** Called after every entry, with or without changes; may begin a checkpoint. */
-  entryApplied(index: number): void;
+  /** Called after every entry of so many bytes, with or without changes; may begin a checkpoint. */
+  entryApplied(index: number, bytes: number): void;
   /**
    * Brings everything applied so far to disk, unless it is there. Resolves too when the store is closed or fails first.
    */

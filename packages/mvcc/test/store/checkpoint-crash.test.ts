@@ -135,6 +135,20 @@ test('entries without a change make a checkpoint due as well, so that the log ca
   expect(writer.checkpoints.map(({ appliedIndex }) => appliedIndex)).toEqual([50]);
 });
 
+test('so do bytes of entries without a change, and many of them behind a stuck checkpoint are too many', async () => {
+  const world = new World(6);
+  const writer = new Writer(await world.open({ checkpointBytes: 8_192 }));
+  for (let at = 0; at < 9; at++) writer.entryApplied(1_000);
+  expect(writer.store.overloaded).toBe(false);
+  for (let at = 0; at < 17; at++) writer.entryApplied(1_000);
+  await world.schedule.drain();
+  expect(writer.store.overloaded).toBe(true);
+  writer.store.logDurable(writer.index);
+  await world.schedule.drain();
+  expect(writer.store.overloaded).toBe(false);
+  expect(writer.checkpoints.map(({ appliedIndex }) => appliedIndex)).toEqual([9]);
+});
+
 test.each(['write', 'datasync', 'open', 'syncDirectory'] as const)(
   'a fault of the disk in %s is told once, and the last checkpoint stands',
   async (operation) => {

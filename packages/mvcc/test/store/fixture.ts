@@ -205,9 +205,9 @@ export class Writer {
     return change;
   }
 
-  entryApplied(): void {
+  entryApplied(bytes = 0): void {
     this.index++;
-    this.store.entryApplied(this.index);
+    this.store.entryApplied(this.index, bytes);
   }
 
   compact(revision: number): void {

@@ -11,6 +11,12 @@ const noCommands: readonly Uint8Array[] = [];
 const foreseenMax = 64;
 
 /**
+ * Commands that are applied at a stretch, an entry counting as one at the least: some milliseconds. A member that comes
+ * back has a checkpoint's worth of them to apply, and an application beside it.
+ */
+const stretchCommands = 1_000;
+
+/**
  * Hands committed entries to the state machine, one after the other, in order.
  *
  * An entry whose keys are still being loaded stops the queue, never the event loop; what is committed meanwhile queues
@@ -28,6 +34,7 @@ export class Applier {
   readonly #foreseen = new Map<Index, CommittedEntry>();
   #preparing = false;
   #prepared = 0;
+  #stretch = stretchCommands;
   #applied: Index;
   #cluster: ClusterState;
 
@@ -61,6 +68,16 @@ export class Applier {
     return this.#preparing ? this.#prepared : undefined;
   }
 
+  /** More could be applied, and waits for the next stretch. */
+  get paused(): boolean {
+    return this.#stretch <= 0 && this.backlog > 0 && !this.#preparing;
+  }
+
+  /** Others have had the event loop. */
+  beginStretch(): void {
+    this.#stretch = stretchCommands;
+  }
+
   push(entries: readonly Entry[]): void {
     for (const entry of entries) this.#queue.push(entry);
   }
@@ -78,10 +95,10 @@ export class Applier {
     }
   }
 
-  /** Applies what is ready. @returns whether anything was applied */
+  /** Applies what is ready, to the end of the stretch. @returns whether anything was applied */
   run(): boolean {
     const before = this.#applied;
-    while (this.#head < this.#queue.length && !this.#preparing) {
+    while (this.#head < this.#queue.length && !this.#preparing && this.#stretch > 0) {
       const entry = this.#queue[this.#head]!;
       invariant(entry.index === this.#applied + 1, 'entries apply without a gap', {
         index: entry.index,
@@ -89,6 +106,7 @@ export class Applier {
       });
       if (!this.#applyOne(entry)) break;
       this.#head++;
+      this.#stretch -= Math.max(1, this.#decoded?.commands.length ?? 0);
       this.#decoded = undefined;
       this.#applied = entry.index;
     }

@@ -27,8 +27,9 @@ export class LogWriter {
     this.#stalledMs = stalledMs;
   }
 
+  /** A log may take its time with a batch that nobody waits for, and while this loop stood still it did not see it. */
   get stalled(): boolean {
-    const oldest = this.#started[0];
+    const oldest = this.#started.find(({ batch }) => batch.mustSync || batch.entries.length > 0);
     return oldest !== undefined && this.#clock.now() - oldest.atMs > this.#stalledMs;
   }
 

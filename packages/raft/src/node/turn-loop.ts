@@ -150,6 +150,7 @@ export class TurnLoop {
 
   #pump(): void {
     this.#pumping = true;
+    this.applier.beginStretch();
     try {
       let passes = 0;
       do {
@@ -160,6 +161,7 @@ export class TurnLoop {
           break;
         }
       } while (this.#applyCommitted() || this.core.hasReady());
+      if (this.applier.paused) this.scheduleTurn();
       if (this.#turnEnds) this.#outbox.flush();
       else if (this.#outbox.flushUrgent()) this.scheduleTurn();
     } finally {

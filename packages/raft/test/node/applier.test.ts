@@ -36,6 +36,26 @@ function world(): { readonly applier: Applier; readonly foreseen: number[]; read
   return { applier, foreseen, loaded: () => open?.() };
 }
 
+it('gives the event loop back before a thousand commands are through, and goes on in the next stretch', () => {
+  const { applier, loaded } = world();
+  const many = Array.from({ length: 2_500 }, (_, i) => entry(i + 1));
+  applier.push(many);
+  const seen: number[] = [];
+  while (applier.backlog > 0) {
+    applier.beginStretch();
+    applier.run();
+    for (let open = true; open;) {
+      const before = applier.applied;
+      loaded();
+      open = applier.applied > before;
+    }
+    seen.push(applier.applied);
+    expect(applier.paused).toBe(applier.backlog > 0);
+    expect(seen.length).toBeLessThan(10);
+  }
+  expect(seen).toEqual([1_000, 2_000, 2_500]);
+});
+
 describe('what a machine is told of before it is committed', () => {
   it('goes on however many entries were committed first', () => {
     const { applier, foreseen, loaded } = world();
