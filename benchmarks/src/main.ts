@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { checkBefore, readCommandLine, type CommandLine } from './command-line.js';
 import type { Suite } from './suite.js';
 
 /**
@@ -19,7 +19,11 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
 
 async function usage(): Promise<string> {
   const lines = await Promise.all(
-    Object.entries(suites).map(async ([name, load]) => `  ${name.padEnd(12)}${(await load()).summary}`),
+    Object.entries(suites).map(async ([name, load]) => {
+      const { summary, cases } = await load();
+      const choice = cases.length === 0 ? [] : [`${' '.repeat(14)}cases: ${cases.join(', ')}`];
+      return [`  ${name.padEnd(12)}${summary}`, ...choice].join('\n');
+    }),
   );
   return [
     'usage: npm run bench -- SUITE [--quick] [--repeat N] [--systems A,B] [--cases A,B] [--clients N,M] [--json FILE] [--data DIR]',
@@ -28,8 +32,8 @@ async function usage(): Promise<string> {
     '',
     '  --quick        about five seconds a row',
     '  --repeat N     how often a row is measured, for its median (default 3, 1 with --quick)',
-    '  --systems A,B  only these: coterie, floor, etcd3, etcd-go',
-    '  --cases A,B    only these cases',
+    '  --systems A,B  only these, of the suite commit: coterie, floor, etcd3, etcd-go',
+    '  --cases A,B    only these cases of the suite',
     '  --clients N,M  main rows with so many clients (default 1,64,1000)',
     '  --json FILE    the figures as JSON as well',
     '  --data DIR     where data goes, so which disk is measured (default: the temporary folder)',
@@ -47,61 +51,51 @@ function machine(): object {
   };
 }
 
-const names = (list: string | undefined): ReadonlySet<string> | undefined =>
-  list === undefined ? undefined : new Set(list.split(','));
+interface Job {
+  readonly asked: CommandLine;
+  readonly suite: Suite;
+}
 
-async function main(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      quick: { type: 'boolean', default: false },
-      repeat: { type: 'string' },
-      systems: { type: 'string' },
-      cases: { type: 'string' },
-      clients: { type: 'string' },
-      json: { type: 'string' },
-      data: { type: 'string' },
-    },
-  });
-  const name = positionals[0];
-  const load = name !== undefined && Object.hasOwn(suites, name) ? suites[name] : undefined;
-  const repeat = Number(values.repeat ?? (values.quick ? 1 : 3));
-  const clients = values.clients?.split(',').map(Number);
-  if (
-    clients?.some((n) => !Number.isInteger(n) || n < 1) === true ||
-    load === undefined ||
-    positionals.length > 1 ||
-    !Number.isInteger(repeat) ||
-    repeat < 1 ||
-    repeat > 100
-  ) {
-    console.error(await usage());
-    return 2;
+/** @returns undefined after usage, when what is asked for cannot be done */
+async function jobOf(args: readonly string[]): Promise<Job | undefined> {
+  try {
+    const asked = readCommandLine(args);
+    const load = Object.hasOwn(suites, asked.suite) ? suites[asked.suite] : undefined;
+    if (load === undefined) throw new Error(`there is no suite "${asked.suite}"`);
+    const suite = await load();
+    checkBefore(asked, suite);
+    return { asked, suite };
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${await usage()}`);
+    return undefined;
   }
-  const suite = await load();
-  const folder = fs.mkdtempSync(path.join(values.data ?? os.tmpdir(), 'coterie-bench-'));
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const job = await jobOf(args);
+  if (job === undefined) return 2;
+  const { asked, suite } = job;
+  const { quick, repeat, systems, cases, clients, json } = asked;
+  const folder = fs.mkdtempSync(path.join(asked.data ?? os.tmpdir(), 'coterie-bench-'));
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
   }
   try {
-    const about = { suite: name, at: new Date().toISOString(), quick: values.quick, machine: machine() };
+    const about = { suite: asked.suite, at: new Date().toISOString(), quick, machine: machine() };
     console.log(Object.values(about.machine).join(', '));
     const { signal } = interrupted;
     const figures = await suite.run({
-      quick: values.quick,
+      quick,
       repeat,
-      systems: names(values.systems),
-      cases: names(values.cases),
+      systems,
+      cases,
       clients,
       folder,
       signal,
       print: (line) => console.log(line),
     });
-    if (values.json !== undefined) {
-      fs.writeFileSync(values.json, `${JSON.stringify({ ...about, ...figures }, undefined, 2)}\n`);
-    }
+    if (json !== undefined) fs.writeFileSync(json, `${JSON.stringify({ ...about, ...figures }, undefined, 2)}\n`);
     return 0;
   } finally {
     fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });

@@ -11,6 +11,8 @@ export interface Row {
   readonly keys: number;
   readonly seconds: number;
   readonly opsPerSec: number;
+  /** The rate at which puts began, where it was not the system that set it: an open loop. */
+  readonly offeredPerSec?: number;
   readonly p50Us: number;
   readonly p99Us: number;
   readonly p999Us: number;
@@ -78,7 +80,13 @@ export function printRows(rows: readonly Row[]): string {
   return [table([used.map(([title]) => title), ...lines]), ...notes].join('\n');
 }
 
-/** Each figure the median of the same figure of all runs. */
+/** The longest of all runs is the longest: a median would say that it did not happen. */
+const longest = ['maxUs', 'loopStallMs'] as const;
+
+/**
+ * Each figure the median of the same figure of all runs, but for the longest times; what is counted or said of one run
+ * is counted or said of the row.
+ */
 export function medianRow(rows: readonly Row[]): Row {
   const [first] = rows;
   if (first === undefined) throw new Error('a median of no rows');
@@ -88,11 +96,26 @@ export function medianRow(rows: readonly Row[]): Row {
     const values = rows.map((row) => row[name]).filter((value) => typeof value === 'number');
     if (values.length === rows.length) merged[name] = median(values);
   }
+  for (const name of longest) {
+    const values = rows.flatMap((row) => row[name] ?? []);
+    if (values.length > 0) merged[name] = Math.max(...values);
+  }
+  const codes = sumOfCodes(rows.map((row) => row.errorCodes ?? {}));
+  if (Object.keys(codes).length > 0) merged.errorCodes = codes;
+  const notes = new Set(rows.flatMap((row) => row.note ?? []));
+  if (notes.size > 0) merged.note = [...notes].join('; ');
   const rates = rows.map((row) => row.opsPerSec);
   merged.errors = rows.reduce((sum, row) => sum + row.errors, 0);
   merged.runs = rows.length;
   merged.spread = (Math.max(...rates) - Math.min(...rates)) / median(rates);
   return merged as unknown as Row;
+}
+
+/** How often each code was counted, of several counts. */
+export function sumOfCodes(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const codes of counts) for (const [code, n] of Object.entries(codes)) sum[code] = (sum[code] ?? 0) + n;
+  return sum;
 }
 
 /** The one in the middle, or the mean of the two there. */

@@ -22,6 +22,10 @@ export interface SuiteOptions {
 /** One benchmark suite. `run` prints its table and gives the same as data for `--json`. */
 export interface Suite {
   readonly summary: string;
+  /** What `SuiteOptions.cases` may name; empty: the suite has no parts that run alone. */
+  readonly cases: readonly string[];
+  /** What `SuiteOptions.systems` may name; empty: there is nothing to choose. */
+  readonly systems: readonly string[];
   run(options: SuiteOptions): Promise<{ readonly rows: readonly (Row | MicroRow)[] } & object>;
 }
 

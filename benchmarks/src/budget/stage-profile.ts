@@ -1,5 +1,5 @@
 import { Session, type Profiler } from 'node:inspector/promises';
-import { stageOf, stageWithoutStack } from './stages.js';
+import { stageOf, stageOfStack, stageWithoutStack } from './stages.js';
 
 const samplingMicros = 500;
 
@@ -22,7 +22,8 @@ export class StageProfile {
   }
 }
 
-function stageMicros({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): Record<string, number> {
+/** The time of a profile's samples by stage, in µs. */
+export function stageMicros({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): Record<string, number> {
   const parents = new Map<number, Profiler.ProfileNode>();
   for (const node of nodes) for (const child of node.children ?? []) parents.set(child, node);
   const stages = new Map(nodes.map((node) => [node.id, stageOfNode(node, parents)]));
@@ -39,9 +40,10 @@ function stageOfNode(
   leaf: Profiler.ProfileNode,
   parents: ReadonlyMap<number, Profiler.ProfileNode>,
 ): string | undefined {
+  const frames: string[] = [];
   for (let node: Profiler.ProfileNode | undefined = leaf; node !== undefined; node = parents.get(node.id)) {
     const stage = stageOf(node.callFrame.url);
-    if (stage !== undefined) return stage;
+    if (stage !== undefined) frames.push(stage);
   }
-  return stageWithoutStack(leaf.callFrame.functionName);
+  return stageOfStack(frames) ?? stageWithoutStack(leaf.callFrame.functionName);
 }

@@ -17,6 +17,11 @@ const manyKeys = 1_000_000;
 const fewKeys = 1_000;
 const valueBytes = 256;
 const systems: readonly System[] = [coterie, floor, etcd];
+const goSystem = 'etcd-go';
+const cases = ['put', 'put-spread', 'put-existing', 'put-open', 'put-pool'] as const;
+type Case = (typeof cases)[number];
+/** The closed loops whose rate the open loop goes by. */
+const closedClients = 1000;
 /** Of what the closed loops reached: an open loop at that rate is a busy and not a saturated system. */
 const openShare = 0.7;
 const openClientsMax = 10_000;
@@ -31,21 +36,26 @@ const quickPace: Pace = { warmUpMs: 1_000, minMs: 5_000, minCheckpoints: 1, maxM
  */
 export const commitSuite: Suite = {
   summary: 'puts on three processes, beside the floor of this machine and etcd',
+  cases,
+  systems: [...systems.map(({ name }) => name), goSystem],
   async run(options) {
     const run = new CommitRun(options);
     const disk = measureDiskSync(options.folder, options.quick ? 500 : 2_000);
     options.print(
       `a write of 512 bytes and its fdatasync: p50 ${(disk.p50Ms * 1000).toFixed(0)} µs, p99 ${(disk.p99Ms * 1000).toFixed(0)} µs`,
     );
-    for (const clients of options.clients ?? clientCounts) await run.mainRows(clients);
-    await run.batchedFloor();
-    await run.spread();
-    await run.existingKeys();
-    await run.openLoop();
-    await run.sharedPool();
     const { rows } = run;
-    options.print(printRows(rows));
-    options.print(printRatios(rows));
+    try {
+      for (const clients of options.clients ?? clientCounts) await run.mainRows(clients);
+      await run.batchedFloor();
+      await run.spread();
+      await run.existingKeys();
+      await run.openLoop();
+      await run.sharedPool();
+    } finally {
+      // Also before an error: what was measured for an hour is not lost with the row that failed.
+      for (const text of rows.length === 0 ? [] : [printRows(rows), printRatios(rows)]) options.print(text);
+    }
     return { keys, valueBytes, disk, rows };
   },
 };
@@ -54,6 +64,7 @@ class CommitRun {
   readonly rows: Row[] = [];
   readonly #options: SuiteOptions;
   readonly #pace: Pace;
+  readonly #unavailable = new Map<System, string | undefined>();
   #folders = 0;
 
   constructor(options: SuiteOptions) {
@@ -66,67 +77,75 @@ class CommitRun {
     if (!this.#wanted('put')) return;
     const cell: Cell = { case: 'put', clients, keys, valueBytes };
     const found = new Map<string, Row[]>();
-    for (let i = 0; i < this.#options.repeat; i++) {
-      for (const system of systems) {
-        if (!this.#available(system)) continue;
-        const row = await this.#measure(system, [cell]);
-        found.set(system.name, [...(found.get(system.name) ?? []), ...row]);
+    const there = systems.filter((system) => this.#available(system));
+    try {
+      for (let i = 0; i < this.#options.repeat; i++) {
+        for (const system of there) {
+          const rows = found.get(system.name) ?? [];
+          found.set(system.name, rows);
+          await this.#measure(system, [cell], rows);
+        }
       }
+    } finally {
+      for (const rows of found.values()) if (rows.length > 0) this.rows.push(medianRow(rows));
     }
-    for (const rows of found.values()) this.rows.push(medianRow(rows));
     await this.#go(cell);
   }
 
   /** The floor with as many puts to a sync as coterie had. */
   async batchedFloor(): Promise<void> {
     if (!this.#wanted('put') || !this.#available(floor)) return;
-    for (const { clients, opsPerSync = 1 } of this.rows.filter(({ system }) => system === coterie.name)) {
+    const ofCoterie = this.rows.filter(({ system }) => system === coterie.name);
+    if (ofCoterie.length === 0) this.#without('put-batch-of-N', `the row put of ${coterie.name}`);
+    for (const { clients, opsPerSync = 1 } of ofCoterie) {
       if (clients === 1) continue;
       const batch = Math.max(1, Math.round(opsPerSync));
-      const rows = await this.#measure(floor, [{ case: `put-batch-of-${clients}`, clients: batch, keys, valueBytes }]);
-      this.rows.push(...rows);
+      await this.#measure(floor, [{ case: `put-batch-of-${clients}`, clients: batch, keys, valueBytes }]);
     }
   }
 
   async spread(): Promise<void> {
     if (!this.#wanted('put-spread')) return;
+    const there = [coterie, etcd].filter((system) => this.#available(system));
+    if (there.length === 0) this.#without('put-spread', `${coterie.name} or ${etcd.name}`);
     for (const clients of clientCounts.slice(1)) {
-      for (const system of [coterie, etcd]) {
-        if (!this.#available(system)) continue;
-        const cell = { case: 'put-spread', clients, keys, valueBytes, spread: true };
-        this.rows.push(...(await this.#measure(system, [cell])));
+      for (const system of there) {
+        await this.#measure(system, [{ case: 'put-spread', clients, keys, valueBytes, spread: true }]);
       }
     }
   }
 
   /** The same load on few and on many existing keys. */
   async existingKeys(): Promise<void> {
-    if (!this.#wanted('put-existing') || !this.#available(coterie)) return;
+    if (!this.#wantedOfCoterie('put-existing')) return;
     for (const existing of [fewKeys, manyKeys]) {
       const cells = [1, 64].map((clients): Cell => ({ case: 'put-existing', clients, keys: existing, valueBytes }));
-      this.rows.push(...(await this.#measure(coterie, cells, existing)));
+      await this.#measure(coterie, cells, this.rows, existing);
     }
   }
 
   async openLoop(): Promise<void> {
-    const closed = this.#row('put', 1000);
-    if (!this.#wanted('put-open') || closed === undefined) return;
+    if (!this.#wantedOfCoterie('put-open')) return;
+    const closed = this.#row('put', closedClients);
+    if (closed === undefined) {
+      this.#without('put-open', `the row put of ${closedClients} clients, of whose rate it takes ${openShare * 100} %`);
+      return;
+    }
     const perSecond = Math.round(closed.opsPerSec * openShare);
-    const cell = { case: 'put-open', clients: openClientsMax, keys, valueBytes, perSecond };
-    this.rows.push(...(await this.#measure(coterie, [cell])));
+    await this.#measure(coterie, [{ case: 'put-open', clients: openClientsMax, keys, valueBytes, perSecond }]);
   }
 
   /** Beside an application that derives passwords, which occupies the shared pool of threads. */
   async sharedPool(): Promise<void> {
-    if (!this.#wanted('put-pool') || !this.#available(coterie)) return;
+    if (!this.#wantedOfCoterie('put-pool')) return;
     const cell = { case: 'put-pool', clients: 64, keys, valueBytes };
     const burning = { ...cell, case: 'put-pool-busy', burn: burnJobs };
-    this.rows.push(...(await this.#measure(coterie, [cell, burning])));
+    await this.#measure(coterie, [cell, burning]);
   }
 
   async #go({ clients }: Cell): Promise<void> {
     const program = goBenchmark();
-    const wanted = this.#options.systems?.has('etcd-go') ?? true;
+    const wanted = this.#options.systems?.has(goSystem) ?? true;
     if (program === undefined || !wanted) {
       if (clients === 1 && wanted) this.#options.print('no etcd-go rows: ETCD_BENCHMARK_BIN names no program');
       return;
@@ -145,20 +164,36 @@ class CommitRun {
     return this.rows.find((row) => row.case === name && row.clients === clients && row.system === system);
   }
 
-  #wanted(name: string): boolean {
+  #wanted(name: Case): boolean {
     return this.#options.cases?.has(name) ?? true;
+  }
+
+  #wantedOfCoterie(name: Case): boolean {
+    if (!this.#wanted(name)) return false;
+    const there = this.#available(coterie);
+    if (!there) this.#without(name, coterie.name);
+    return there;
+  }
+
+  /** Says why a case that was asked for has no rows. */
+  #without(name: string, needed: string): void {
+    this.#options.print(`no ${name} rows: they need ${needed}, which is not measured in this run`);
   }
 
   #available(system: System): boolean {
     if (this.#options.systems?.has(system.name) === false) return false;
-    const why = system.unavailable();
-    if (why !== undefined && this.rows.length === 0) this.#options.print(`no ${system.name} rows: ${why}`);
-    return why === undefined;
+    if (!this.#unavailable.has(system)) {
+      const why = system.unavailable();
+      this.#unavailable.set(system, why);
+      if (why !== undefined) this.#options.print(`no ${system.name} rows: ${why}`);
+    }
+    return this.#unavailable.get(system) === undefined;
   }
 
-  async #measure(system: System, cells: readonly Cell[], existing = 0): Promise<readonly Row[]> {
+  /** Measures the cells one after the other on one start of a system; each row is in `rows` as soon as it is there. */
+  async #measure(system: System, cells: readonly Cell[], rows: Row[] = this.rows, existing = 0): Promise<void> {
     const { signal, print } = this.#options;
-    return this.#inFolder(async (folder) => {
+    await this.#inFolder(async (folder) => {
       const running = await system.start({ folder, signal });
       try {
         if (existing > 0) {
@@ -166,7 +201,6 @@ class CommitRun {
           await loaders[0]!.call({ type: 'fill', fill: { keys: existing, valueBytes } });
           await settled(loaders, signal);
         }
-        const rows: Row[] = [];
         for (const cell of cells) {
           const row = await measureRow(system, running, cell, this.#pace, signal);
           rows.push(row);
@@ -175,7 +209,6 @@ class CommitRun {
               `p50 ${row.p50Us} µs, p99 ${row.p99Us} µs (${row.seconds.toFixed(0)} s)`,
           );
         }
-        return rows;
       } finally {
         await running.close();
       }

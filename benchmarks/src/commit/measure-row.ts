@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { digested } from '../load/digested.js';
+import { clearProgress, showProgress } from '../load/show-progress.js';
 import type { LoadOptions, Mark, Progress } from '../load/worker-messages.js';
 import type { Worker } from '../load/worker.js';
-import type { Row } from '../row.js';
+import { sumOfCodes, type Row } from '../row.js';
 import type { RunningSystem, System, SystemMark } from '../systems/system.js';
 
 /** One row to measure. */
@@ -84,13 +85,10 @@ async function untilDone(
     const progress = await Promise.all(all.map((worker) => worker.call<Progress>({ type: 'progress' })));
     const ms = performance.now() - begun;
     const made = Math.min(...progress.map((one) => one.checkpoints));
-    if (process.stderr.isTTY) {
-      const puts = progress.slice(0, loaders.length).reduce((sum, one) => sum + one.puts, 0);
-      process.stderr.write(`\r  ${(ms / 1000).toFixed(0)} s, ${puts} puts, ${made} checkpoints \u001b[K`);
-    }
+    showProgress(ms, progress.slice(0, loaders.length), made);
     const enough = checkpoints === undefined || made >= minCheckpoints;
     if ((ms < minMs || !enough) && ms < maxMs) continue;
-    if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+    clearProgress();
     return enough ? undefined : `${made} of ${minCheckpoints} checkpoints within ${maxMs / 1000} s`;
   }
 }
@@ -108,8 +106,7 @@ function toRow(
   const perPut = (n: number): number => n / Math.max(1, puts);
   // Histograms do not cross processes: of clients that are spread the slowest process counts.
   const worst = (of: (mark: Mark) => number): number => Math.max(...marks.map(of));
-  const codes: Record<string, number> = {};
-  for (const { errors } of marks) for (const [code, n] of Object.entries(errors)) codes[code] = (codes[code] ?? 0) + n;
+  const codes = sumOfCodes(marks.map(({ errors }) => errors));
   const { leader, checkpoints, rssBytes } = after;
   const { walSyncs, levelOps, backlogBytes } = leader.counts;
   return {
@@ -121,6 +118,7 @@ function toRow(
     keys: cell.keys,
     seconds: leader.ms / 1000,
     opsPerSec: marks.reduce((sum, mark) => sum + (mark.puts * 1000) / mark.ms, 0),
+    ...(cell.perSecond === undefined ? {} : { offeredPerSec: cell.perSecond }),
     p50Us: worst((mark) => mark.p50Us),
     p99Us: worst((mark) => mark.p99Us),
     p999Us: worst((mark) => mark.p999Us),

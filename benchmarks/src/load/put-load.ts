@@ -6,8 +6,8 @@ import type { LoadOptions } from './worker-messages.js';
 /** One put of the system that is measured. */
 export type Put = (key: string, value: string) => Promise<unknown>;
 
-/** Different ones, and random, so that nothing compresses them away. */
-const differentValues = 1024;
+/** So many different values, and random ones, so that nothing compresses them away. */
+export const differentValues = 1024;
 /** An open loop begins what has become due so often. */
 const tickMs = 1;
 /** A client that was refused waits for so long. */

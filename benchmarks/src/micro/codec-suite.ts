@@ -37,6 +37,8 @@ function frames(): ReadonlyMap<string, readonly Message[]> {
 /** The peer transport's frames. */
 export const codecSuite: Suite = {
   summary: 'encoding and decoding of peer frames (benchmark.js)',
+  cases: [],
+  systems: [],
   run: (options) => {
     const micros: Micro[] = [];
     for (const [name, messages] of frames()) {

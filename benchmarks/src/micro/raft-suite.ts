@@ -126,5 +126,7 @@ function micros(): Micro[] {
 /** The consensus core alone: what it adds to each put, without disk, network or state machine. */
 export const raftSuite: Suite = {
   summary: 'the raft core alone, five members (benchmark.js)',
+  cases: [],
+  systems: [],
   run: (options) => runMicros(micros(), options),
 };

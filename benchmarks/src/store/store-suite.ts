@@ -11,10 +11,13 @@ import type { StoreFigure, StoreTask } from './store-messages.js';
 const processFile = fileURLToPath(new URL('./store-process.js', import.meta.url));
 const watcherCounts = [1, 100, 10_000];
 const opensOf = 3;
+const cases = ['open', 'operations', 'watch', 'compaction', 'checkpoint', 'log', 'put-latency'] as const;
 
 /** The store of one process, alone: what it does a second, how it opens, what holds its event loop. */
 export const storeSuite: Suite = {
   summary: 'the store of one process: operations, opening, checkpoints, compaction, its log',
+  cases,
+  systems: [],
   async run(options) {
     const run = new StoreRun(options);
     const [few, many, revisions] = options.quick ? [10_000, 100_000, 100_000] : [100_000, 1_000_000, 1_000_000];
@@ -59,7 +62,7 @@ class StoreRun {
     this.#options = options;
   }
 
-  wanted(name: string): boolean {
+  wanted(name: (typeof cases)[number]): boolean {
     return this.#options.cases?.has(name) ?? true;
   }
 

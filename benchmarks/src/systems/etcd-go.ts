@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Row } from '../row.js';
+import { sumOfCodes, type Row } from '../row.js';
 import { startServers, stop } from './etcd.js';
 import type { SystemOptions } from './system.js';
 
@@ -41,7 +41,13 @@ export async function measureGo(
   }
 }
 
-/** @throws Error when the report has another shape */
+/** Under its own heading, a line for each message of an error: `[how often]`, a tab, the message. */
+function parseErrors(report: string): Readonly<Record<string, number>> {
+  const [, listed = ''] = report.split(/^Error distribution:$/m);
+  return sumOfCodes([...listed.matchAll(/^\s*\[(\d+)\]\t(.*)$/gm)].map(([, n, what]) => ({ [what!]: Number(n) })));
+}
+
+/** @throws Error when the report has another shape, as when no put succeeded */
 export function parseGoReport(report: string, { clients, keys, valueBytes }: GoRow): Row {
   const number = (pattern: RegExp, what: string): number => {
     const found = pattern.exec(report)?.[1];
@@ -49,7 +55,8 @@ export function parseGoReport(report: string, { clients, keys, valueBytes }: GoR
     return Number(found);
   };
   const percentile = (p: string): number =>
-    1e6 * number(new RegExp(`^\\s*${p}%\\s+in\\s+([\\d.]+) secs`, 'm'), `${p} % latency`);
+    1e6 * number(new RegExp(`^\\s*${p}%\\s+in\\s+([\\d.e-]+) secs`, 'm'), `${p} % latency`);
+  const codes = parseErrors(report);
   return {
     case: 'put',
     system: 'etcd-go',
@@ -62,7 +69,8 @@ export function parseGoReport(report: string, { clients, keys, valueBytes }: GoR
     p50Us: percentile('50'),
     p99Us: percentile('99'),
     p999Us: percentile('99\\.9'),
-    maxUs: 1e6 * number(/Slowest:\s+([\d.]+) secs/, 'slowest'),
-    errors: 0,
+    maxUs: 1e6 * number(/Slowest:\s+([\d.e-]+) secs/, 'slowest'),
+    errors: Object.values(codes).reduce((sum, n) => sum + n, 0),
+    ...(Object.keys(codes).length === 0 ? {} : { errorCodes: codes }),
   };
 }
