@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { checkBefore, readCommandLine, type CommandLine } from './command-line.js';
+import { interruption } from './interruption.js';
 import type { Suite } from './suite.js';
 
 /**
@@ -77,14 +78,10 @@ async function main(args: readonly string[]): Promise<number> {
   const { asked, suite } = job;
   const { quick, repeat, systems, cases, clients, json } = asked;
   const folder = fs.mkdtempSync(path.join(asked.data ?? os.tmpdir(), 'coterie-bench-'));
-  const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
-  }
+  const signal = interruption();
   try {
     const about = { suite: asked.suite, at: new Date().toISOString(), quick, machine: machine() };
     console.log(Object.values(about.machine).join(', '));
-    const { signal } = interrupted;
     const figures = await suite.run({
       quick,
       repeat,
@@ -97,6 +94,9 @@ async function main(args: readonly string[]): Promise<number> {
     });
     if (json !== undefined) fs.writeFileSync(json, `${JSON.stringify({ ...about, ...figures }, undefined, 2)}\n`);
     return 0;
+  } catch (error) {
+    // Whatever an interruption breaks first, it is not the cause.
+    throw signal.aborted ? signal.reason : error;
   } finally {
     fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }

@@ -177,7 +177,7 @@ class CommitRun {
 
   /** Says why a case that was asked for has no rows. */
   #without(name: string, needed: string): void {
-    this.#options.print(`no ${name} rows: they need ${needed}, which is not measured in this run`);
+    this.#options.print(`no ${name} rows, which need what is not measured in this run: ${needed}`);
   }
 
   #available(system: System): boolean {

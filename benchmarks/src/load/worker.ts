@@ -50,7 +50,12 @@ export class Worker {
       }
       const id = this.#nextId++;
       this.#calls.set(id, { resolve: resolve, reject });
-      this.#child.send({ id, request });
+      // Ctrl-C ends all processes of a terminal: a channel may be gone before its process is known to be.
+      this.#child.send({ id, request }, (error) => {
+        if (error === null) return;
+        this.#calls.delete(id);
+        reject(new Error(`${this.name} cannot be asked`, { cause: error }));
+      });
     });
   }
 
