@@ -71,6 +71,7 @@ export async function restoreBackupAt(
   const uid = 1 + random.nextInt(2 ** 47);
   return restoreDirectory({
     dir: new DataDir(ports),
+    dirArgument: 'dataDir',
     chunks: readAll(from, { signal, timeoutMs }),
     bumpRevisions: checkedBump(bumpRevisions),
     signal,

@@ -38,6 +38,8 @@ export interface RestoreReport {
 /** What is restored, where, and for whom. */
 export interface RestoreRequest {
   readonly dir: DataDir;
+  /** What the caller's options call it. */
+  readonly dirArgument: string;
   readonly chunks: AsyncIterable<Uint8Array>;
   readonly bumpRevisions: number;
   readonly signal: AbortSignal | undefined;
@@ -60,7 +62,7 @@ export async function restoreDirectory(request: RestoreRequest): Promise<Restore
   dir.checkUnlocked();
   await dir.open();
   try {
-    refuseData(dir);
+    refuseData(request);
     const parts = readBackup(request.chunks);
     // Its head first: what is no backup must not make a directory of anything.
     const first = await parts.next();
@@ -80,10 +82,10 @@ export async function restoreDirectory(request: RestoreRequest): Promise<Restore
   }
 }
 
-function refuseData(dir: DataDir): void {
+function refuseData({ dir, dirArgument }: RestoreRequest): void {
   const identity = dir.identity();
   if (identity === undefined ? !dir.holdsData() : identity['restoring'] === true) return;
-  throw invalid('dataDir', `${dir.path} holds data already: a backup is restored into a directory of its own`);
+  throw invalid(dirArgument, `${dir.path} holds data already: a backup is restored into a directory of its own`);
 }
 
 /** Where even this fails, the directory still says that it is not whole. */

@@ -42,6 +42,7 @@ export async function restoreStoreAt(
   const identity = freshLocalIdentity(localRandom);
   return restoreDirectory({
     dir: new DataDir(ports),
+    dirArgument: 'dir',
     chunks: readAll(from, control),
     bumpRevisions: checkedBump(options.bumpRevisions),
     signal: control.signal,

@@ -219,7 +219,7 @@ it('is not restored over data', async () => {
   await there.put('mine', '1');
   await expect(restoreStore(pieces(bytes), { dir })).rejects.toMatchObject({ code: 'ERR_DATA_DIR_IN_USE' });
   await there.close();
-  const refused = { code: 'ERR_INVALID_ARGUMENT', argument: 'dataDir' };
+  const refused = { code: 'ERR_INVALID_ARGUMENT', argument: 'dir' };
   await expect(restoreStore(pieces(bytes), { dir })).rejects.toMatchObject(refused);
   await using again = await openStore({ dir });
   expect((await again.get('mine'))?.value).toBe('1');
