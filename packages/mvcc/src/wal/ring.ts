@@ -131,6 +131,7 @@ export class RingProducer {
     Atomics.notify(this.#control, cells.toLoop);
   }
 
+  /** The thread shall look at what is published. */
   wakeThread(): void {
     Atomics.add(this.#control, cells.toThread, 1);
     Atomics.notify(this.#control, cells.toThread);
