@@ -1,6 +1,7 @@
 import { practising } from './drill-worlds.mjs';
 import { leadership } from './leadership-mutants.mjs';
 import { keyLeases } from './lease-mutants.mjs';
+import { stores } from './store-mutants.mjs';
 import { watches } from './watch-mutants.mjs';
 
 /**
@@ -434,4 +435,5 @@ export const mutants = [
   ...sessions,
   ...watches,
   ...keyLeases,
+  ...stores,
 ];

@@ -1,6 +1,7 @@
 import { CheckpointSealing, type CheckpointRecord } from './checkpoint-record.js';
 import { noSpaceError } from '../files/storage-error.js';
 import { completion, nextTurn, type Defer } from './completion.js';
+import type { RunPart } from './history/change-run.js';
 import type { History } from './history/history.js';
 import { withoutCompacted } from './history/manifest.js';
 import type { Memtable } from './memtable.js';
@@ -9,7 +10,7 @@ import { encodeRecord } from './record-codec.js';
 import type { StoreLimits } from './store-limits.js';
 import type { StoreCounters } from './store-statistics.js';
 import { checkpointKey, storedKey, unfinishedKey } from './stored-keys.js';
-import type { FrozenPart, FrozenState, RevisionEvents } from './types.js';
+import type { FrozenPart, FrozenState } from './types.js';
 
 /** About a millisecond of checksums. */
 const sealSliceBytes = 1024 * 1024;
@@ -41,7 +42,7 @@ export interface CheckpointJob {
   /** The revision of the last checkpoint. */
   readonly previous: number;
   /** The changes since then, in runs. */
-  readonly changes: readonly (readonly RevisionEvents[])[];
+  readonly changes: readonly RunPart[];
   readonly history: History;
   readonly limits: StoreLimits;
   readonly counters: StoreCounters;

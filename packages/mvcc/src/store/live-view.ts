@@ -70,10 +70,10 @@ export class LiveView implements StoreView {
           });
           this.#check();
           more = page.length > 0;
-          stored = page.filter(({ key }) => overlay.at(key, this.revision) === undefined);
+          stored = [...overlay.visible(page, this.revision)];
           if (more && stored.length === 0) continue;
         }
-        const remembered = overlay.records(rest, reverse, this.revision);
+        const remembered = overlay.created(rest, reverse, this.revision);
         const page = fillPage(stored, more, remembered, what);
         const last = page.at(-1);
         if (last === undefined) {

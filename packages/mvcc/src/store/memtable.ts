@@ -19,17 +19,19 @@ interface Slot {
 const buriedPerChange = 16;
 
 /**
- * The changes since a checkpoint: the newest version of each changed key, and an index of those that are alive.
+ * The changes since a checkpoint: the newest version of each changed key, and an index of those that were created.
  *
- * The index leaves out deleted keys, so that the scan of a queue's head does not walk over everything that was taken
- * from it. A view is a revision: while one is open, versions keep what they replaced, and deleted keys stay in the
- * index.
+ * A scan finds the others below: a key that was alive when it was changed stands on the disk or in the index of the
+ * memtable in between. So overwriting costs no place in an order, which is dear among keys that begin alike. The index
+ * leaves out deleted keys too, so that the scan of a queue's head does not walk over everything that was taken from it.
+ * A view is a revision: while one is open, versions keep what they replaced, and deleted keys stay in the index.
  */
 export class Memtable {
   readonly #versions = new Map<BinaryKey, Slot>();
   /** Keys of which nothing lies below this memtable: deleted again, they leave no trace. */
   readonly #fresh = new Set<BinaryKey>();
-  readonly #alive = new OrderedIndex();
+  /** Alive, and not alive when they were put. */
+  readonly #created = new OrderedIndex();
   #buried: BinaryKey[] = [];
   #views = 0;
   /** Estimated memory of all changes, also of those that were replaced: history holds them until the checkpoint. */
@@ -66,11 +68,11 @@ export class Memtable {
     const watched = this.#views > 0;
     if (previous === undefined && !existed) this.#fresh.add(key);
     if (record !== undefined) {
-      if (previous?.record === undefined) this.#alive.add(key);
+      if (!existed) this.#created.add(key);
     } else if (watched) {
       this.#buried.push(key);
     } else {
-      this.#alive.delete(key);
+      this.#created.delete(key);
       if (this.#fresh.delete(key)) {
         this.#versions.delete(key);
         return;
@@ -92,9 +94,12 @@ export class Memtable {
     return this.#versions.entries();
   }
 
-  /** The keys in [start, end) that are alive, and perhaps some that were. It must not change while they are drawn. */
-  keys(start: BinaryKey, end: BinaryKey | undefined, reverse: boolean): Generator<BinaryKey, void> {
-    return reverse ? this.#alive.descending(start, end) : this.#alive.ascending(start, end);
+  /**
+   * The keys in [start, end) that were created here and are alive, and perhaps some that were. It must not change while
+   * they are drawn.
+   */
+  created(start: BinaryKey, end: BinaryKey | undefined, reverse: boolean): Generator<BinaryKey, void> {
+    return reverse ? this.#created.descending(start, end) : this.#created.ascending(start, end);
   }
 
   openView(): void {
@@ -107,7 +112,7 @@ export class Memtable {
 
   #bury(): void {
     for (const key of this.#buried.splice(-buriedPerChange)) {
-      if (this.#versions.get(key)?.record === undefined) this.#alive.delete(key);
+      if (this.#versions.get(key)?.record === undefined) this.#created.delete(key);
     }
   }
 }

@@ -23,8 +23,20 @@ export class Overlay {
     return this.active.at(key, revision) ?? this.frozen?.at(key, revision);
   }
 
-  /** The live records of a range that memory knows, in order. Neither memtable must change while they are drawn. */
-  *records(range: KeyRange, reverse: boolean, revision: number): Generator<KeyedRecord, void> {
+  /** What of these records of the disk is alive at a revision, as it was then: memory may have replaced it. */
+  *visible(stored: Iterable<KeyedRecord>, revision: number): Generator<KeyedRecord, void> {
+    for (const entry of stored) {
+      const version = this.at(entry.key, revision);
+      if (version === undefined) yield entry;
+      else if (version.record !== undefined) yield { key: entry.key, record: version.record };
+    }
+  }
+
+  /**
+   * The live records of a range that were created in memory, in order; one that was deleted from the disk before may
+   * stand there too. Neither memtable must change while they are drawn.
+   */
+  *created(range: KeyRange, reverse: boolean, revision: number): Generator<KeyedRecord, void> {
     for (const key of this.#keys(range, reverse)) {
       const record = this.at(key, revision)?.record;
       if (record !== undefined) yield { key, record };
@@ -32,9 +44,9 @@ export class Overlay {
   }
 
   *#keys(range: KeyRange, reverse: boolean): Generator<BinaryKey, void> {
-    const upper = this.active.keys(range.start, range.end, reverse);
+    const upper = this.active.created(range.start, range.end, reverse);
     if (this.frozen === undefined) return yield* upper;
-    const lower = this.frozen.keys(range.start, range.end, reverse);
+    const lower = this.frozen.created(range.start, range.end, reverse);
     let a = upper.next().value;
     let b = lower.next().value;
     while (a !== undefined || b !== undefined) {
@@ -53,7 +65,7 @@ export class Overlay {
   }
 }
 
-/** Merges two ordered sequences of different keys. */
+/** Merges two ordered sequences. Of a key that stands in both, it is the one of the first that is taken. */
 export function* mergeOrdered(
   one: Iterator<KeyedRecord, void>,
   other: Iterator<KeyedRecord, void>,
@@ -62,7 +74,9 @@ export function* mergeOrdered(
   let a = one.next().value;
   let b = other.next().value;
   while (a !== undefined && b !== undefined) {
-    if (a.key < b.key !== reverse) {
+    if (a.key === b.key) {
+      b = other.next().value;
+    } else if (a.key < b.key !== reverse) {
       yield a;
       a = one.next().value;
     } else {

@@ -5,7 +5,7 @@ import { mergeOrdered, newest } from './overlay.js';
 import type { StoreLimits } from './store-limits.js';
 import type { BinaryKey, KeyedRecord, KeyRange, Wanted } from './types.js';
 
-/** Records of a range as the disk has them, without those that memory overrides. */
+/** Records of a range as the disk has them, without those that memory had deleted. */
 interface LoadedRange {
   readonly image: DiskImage;
   readonly records: readonly KeyedRecord[];
@@ -76,9 +76,8 @@ export class Prefetch {
     const loaded = this.#ranges.get(rangeId(range));
     if (loaded?.image !== image) return undefined;
     const found: KeyedRecord[] = [];
-    const stored = loaded.records[Symbol.iterator]();
-    const unhidden = skipping(stored, ({ key }) => overlay.find(key) !== undefined);
-    for (const next of mergeOrdered(unhidden, overlay.records(range, false, newest), false)) {
+    const visible = overlay.visible(loaded.records, newest);
+    for (const next of mergeOrdered(visible, overlay.created(range, false, newest), false)) {
       if (loaded.coveredTo !== undefined && next.key >= loaded.coveredTo) return undefined;
       found.push(next);
       if (found.length >= limit) return found;
@@ -147,7 +146,7 @@ export class Prefetch {
   }
 
   /**
-   * Reads on until `limit` records are there that nothing in memory hides, and takes the rest of that page with them.
+   * Reads on until `limit` records are there that are not deleted in memory, and takes the rest of that page with them.
    */
   async #collect(image: DiskImage, cursor: RecordCursor, range: KeyRange, limit: number): Promise<LoadedRange> {
     const records: KeyedRecord[] = [];
@@ -158,7 +157,8 @@ export class Prefetch {
       });
       this.#steps++;
       for (const entry of page) {
-        if (this.#layers.overlay.find(entry.key) !== undefined) continue;
+        const version = this.#layers.overlay.find(entry.key);
+        if (version !== undefined && version.record === undefined) continue;
         records.push(entry);
         bytes += recordBytes + entry.key.length + entry.record.value.length;
       }
@@ -207,11 +207,4 @@ export class Prefetch {
 /** Keys have no characters above U+00FF, so these cannot be mistaken. */
 function rangeId(range: KeyRange): string {
   return `${range.start}\u0100${range.end ?? '\u0101'}`;
-}
-
-function* skipping(
-  records: Iterator<KeyedRecord, unknown>,
-  hidden: (entry: KeyedRecord) => boolean,
-): Generator<KeyedRecord, void> {
-  for (let next = records.next(); next.done !== true; next = records.next()) if (!hidden(next.value)) yield next.value;
 }

@@ -1,32 +1,45 @@
 import { invariant } from '@coterie/errors';
-import { changeBytes } from './change-bytes.js';
+import { changeFrameBytes, changesBefore, ListedRun, type ChangeRun, type RunPart } from './history/change-run.js';
+import { FrameRun } from './history/frame-run.js';
+import { FrameSpaces, type FrameSpace } from './history/frame-space.js';
+import type { StoreLimits } from './store-limits.js';
 import type { RevisionEvents } from './types.js';
 
-/** Changes of one run: they are let go of by the run, and one by one within the oldest only. */
-const runChanges = 1_024;
+/** A change with more bytes of frames is kept as it is: to copy it would be too much for one call. */
+const copiedBytes = 64 * 1024;
+/** Runs in `recentBytes`: how finely it is kept to. */
+const recentRuns = 8;
 
-/** Changes that follow each other, and the bytes of each: letting them go does not look at every event again. */
-interface Run {
-  readonly changes: RevisionEvents[];
-  readonly costs: number[];
-  bytes: number;
+/** What an event costs beside its frame: what memtable and cache have of it. */
+const eventBytes = 250;
+
+/** The memory that a change takes until the next checkpoint, estimated. */
+export function changeCost(change: RevisionEvents, frameBytes = changeFrameBytes(change)): number {
+  return frameBytes + change.events.length * eventBytes;
 }
 
 /**
  * The newest changes, in order of revision and without a gap: all since the last checkpoint, because only they hold
  * them until the next one, and a window before it, so that a watch that is only a little behind needs no file.
  *
- * They stand in runs: at the end of a checkpoint some hundred thousand go in one turn, and looking at each would fetch
- * what no cache holds any more.
+ * They stand in runs, nearly all of them as the frames that history will write. Runs go as a whole: at the end of a
+ * checkpoint some hundred thousand changes go in one turn, and looking at each would fetch what no cache holds any
+ * more.
  */
 export class RecentChanges {
-  #runs: Run[] = [];
+  #runs: (FrameRun | ListedRun)[] = [];
+  readonly #runBytes: number;
+  readonly #spaces: FrameSpaces;
+  /** That the newest frames stand in. */
+  #space: FrameSpace | undefined;
   #bytes = 0;
   #last: number;
 
   /** @param revision the last revision before these */
-  constructor(revision: number) {
+  constructor(revision: number, { sliceBytes, recentBytes, checkpointBytes }: StoreLimits) {
     this.#last = revision;
+    this.#runBytes = Math.min(sliceBytes, Math.ceil(recentBytes / recentRuns));
+    this.#spaces = new FrameSpaces(sliceBytes, checkpointBytes);
   }
 
   get lastRevision(): number {
@@ -35,42 +48,37 @@ export class RecentChanges {
 
   /** Everything from this revision on is here. */
   get firstRevision(): number {
-    return this.#runs[0]?.changes[0]?.revision ?? this.#last + 1;
+    return this.#runs[0]?.revisionAt(0) ?? this.#last + 1;
   }
 
+  /** Of all frames. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  push(change: RevisionEvents): void {
+  /**
+   * Takes what it needs of the change: its events may change afterwards, but for those of a large one.
+   * @returns its cost
+   */
+  push(change: RevisionEvents): number {
     invariant(change.revision > this.#last, 'revisions grow', { revision: change.revision, last: this.#last });
     invariant(change.events.length > 0, 'a revision changes something', { revision: change.revision });
     this.#last = change.revision;
-    const cost = changeBytes(change);
-    let run = this.#runs.at(-1);
-    if (run === undefined || run.changes.length >= runChanges) {
-      run = { changes: [], costs: [], bytes: 0 };
-      this.#runs.push(run);
-    }
-    run.changes.push(change);
-    run.costs.push(cost);
-    run.bytes += cost;
-    this.#bytes += cost;
+    const bytes = changeFrameBytes(change);
+    if (bytes > copiedBytes) this.#listed().push(change, bytes);
+    else this.#framed(bytes).push(change);
+    this.#bytes += bytes;
+    return changeCost(change, bytes);
   }
 
-  /**
-   * Changes in (after, through], in runs as they stand here: one list of a hundred thousand takes 10 ms to make. They
-   * must be used before `trim`.
-   */
-  between(after: number, through: number): readonly (readonly RevisionEvents[])[] {
-    const found: (readonly RevisionEvents[])[] = [];
+  /** Changes in (after, through], as they stand here. */
+  between(after: number, through: number): readonly RunPart[] {
+    const found: RunPart[] = [];
     for (let at = this.#runOf(after + 1); at < this.#runs.length; at++) {
-      const { changes } = this.#runs[at] as Run;
-      const [from, to] = [changesBefore(changes, after + 1), changesBefore(changes, through + 1)];
-      // The newest run still grows.
-      const whole = from === 0 && to === runChanges;
-      if (to > from) found.push(whole ? changes : changes.slice(from, to));
-      if (to < changes.length) break;
+      const run = this.#runs[at] as ChangeRun;
+      const [from, to] = [changesBefore(run, after + 1), changesBefore(run, through + 1)];
+      if (to > from) found.push({ run, from, to });
+      if (to < run.length) break;
     }
     return found;
   }
@@ -78,45 +86,56 @@ export class RecentChanges {
   /** From a revision on, about `maxBytes` of them, one at least if there is one. */
   take(from: number, maxBytes: number): readonly RevisionEvents[] {
     const found: RevisionEvents[] = [];
-    let bytes = 0;
-    for (let at = this.#runOf(from); at < this.#runs.length; at++) {
-      const { changes, costs } = this.#runs[at] as Run;
-      for (let i = changesBefore(changes, from); i < changes.length; i++) {
-        if (found.length > 0 && bytes >= maxBytes) return found;
-        bytes += costs[i] as number;
-        found.push(changes[i] as RevisionEvents);
-      }
+    let left = Math.max(1, maxBytes);
+    for (let at = this.#runOf(from); at < this.#runs.length && left > 0; at++) {
+      const run = this.#runs[at] as ChangeRun;
+      const { changes, bytes } = run.read(changesBefore(run, from), left);
+      for (const change of changes) found.push(change);
+      left -= bytes;
     }
     return found;
   }
 
-  /** Gives up the oldest, up to `through` at the most, until `keepBytes` are left. */
+  /**
+   * Gives up the oldest runs, up to `through` at the most, while `keepBytes` are left without them. Nobody may read
+   * their frames any more.
+   */
   trim(through: number, keepBytes: number): void {
-    let whole = 0;
-    for (; whole < this.#runs.length; whole++) {
-      const { changes, bytes } = this.#runs[whole] as Run;
-      if ((changes.at(-1) as RevisionEvents).revision > through || this.#bytes - bytes < keepBytes) break;
-      this.#bytes -= bytes;
+    let gone = 0;
+    for (; gone < this.#runs.length; gone++) {
+      const run = this.#runs[gone] as ChangeRun;
+      if (run.revisionAt(run.length - 1) > through || this.#bytes - run.frameBytes < keepBytes) break;
+      this.#bytes -= run.frameBytes;
     }
-    if (whole > 0) this.#runs = this.#runs.slice(whole);
-    const oldest = this.#runs[0];
-    if (oldest !== undefined) this.#trimRun(oldest, through, keepBytes);
+    if (gone === 0) return;
+    const unused = spacesOf(this.#runs.slice(0, gone));
+    this.#runs = this.#runs.slice(gone);
+    for (const space of spacesOf(this.#runs)) unused.delete(space);
+    if (this.#space !== undefined) unused.delete(this.#space);
+    for (const space of unused) this.#spaces.giveBack(space);
   }
 
-  #trimRun(run: Run, through: number, keepBytes: number): void {
-    const { changes, costs } = run;
-    let gone = 0;
-    for (; gone < changes.length && this.#bytes > keepBytes; gone++) {
-      if ((changes[gone] as RevisionEvents).revision > through) break;
-      this.#bytes -= costs[gone] as number;
-      run.bytes -= costs[gone] as number;
-    }
-    if (gone === changes.length) {
-      this.#runs = this.#runs.slice(1);
-      return;
-    }
-    changes.splice(0, gone);
-    costs.splice(0, gone);
+  /** Lets go of memory that it would use again. */
+  release(): void {
+    this.#spaces.clear();
+  }
+
+  #listed(): ListedRun {
+    const newest = this.#runs.at(-1);
+    if (newest instanceof ListedRun && newest.frameBytes < this.#runBytes) return newest;
+    const run = new ListedRun();
+    this.#runs.push(run);
+    return run;
+  }
+
+  /** A run with room for so many bytes. */
+  #framed(bytes: number): FrameRun {
+    if (this.#space === undefined || bytes > this.#space.left) this.#space = this.#spaces.take(bytes);
+    const newest = this.#runs.at(-1);
+    if (newest instanceof FrameRun && newest.space === this.#space && newest.frameBytes < this.#runBytes) return newest;
+    const run = new FrameRun(this.#space);
+    this.#runs.push(run);
+    return run;
   }
 
   /** The first run that holds a revision not below `revision`. */
@@ -125,21 +144,16 @@ export class RecentChanges {
     let high = this.#runs.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (((this.#runs[middle] as Run).changes.at(-1) as RevisionEvents).revision < revision) low = middle + 1;
+      const run = this.#runs[middle] as ChangeRun;
+      if (run.revisionAt(run.length - 1) < revision) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 }
 
-/** How many of them, which are in order, are below a revision. */
-export function changesBefore(changes: readonly RevisionEvents[], revision: number): number {
-  let low = 0;
-  let high = changes.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((changes[middle] as RevisionEvents).revision < revision) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function spacesOf(runs: readonly ChangeRun[]): Set<FrameSpace> {
+  const spaces = new Set<FrameSpace>();
+  for (const run of runs) if (run instanceof FrameRun) spaces.add(run.space);
+  return spaces;
 }

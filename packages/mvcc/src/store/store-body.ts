@@ -1,10 +1,10 @@
 import { CoterieError, invariant } from '@coterie/errors';
 import type { BackgroundFiles } from '../files/background-files.js';
 import { storageError } from '../files/storage-error.js';
-import { eventCost } from './change-bytes.js';
 import { hasteFor, writeCheckpoint } from './checkpoint.js';
 import type { CheckpointRecord } from './checkpoint-record.js';
 import { completion, type Defer } from './completion.js';
+import { Deletions } from './deletions.js';
 import { DiskImage } from './disk-image.js';
 import { DurableLog } from './durable-log.js';
 import { History } from './history/history.js';
@@ -37,17 +37,14 @@ interface HeldCheckpoint {
   readonly reason: CoterieError;
 }
 
+/** Changes, and the revision to go on from. */
+type ChangesRead = (error: Error | undefined, changes: readonly RevisionEvents[], next: number) => void;
+
 export interface BodyHost {
   readonly counters: StoreCounters;
   freeze(): FrozenState;
   checkpointed(state: StoreState): void;
   failed(error: Error): void;
-}
-
-/** Somebody who waits for the files below a revision to be gone. */
-interface Deletion {
-  readonly revision: number;
-  readonly done: (error: Error | undefined, result: undefined) => void;
 }
 
 /**
@@ -66,7 +63,7 @@ export class StoreBody {
   #compactRevision: number;
   /** Bytes of files that the next checkpoint lets go of. */
   #compactedBytes = 0;
-  #deletions: Deletion[] = [];
+  readonly #deletions = new Deletions();
   #checkpoint: CheckpointRecord;
   readonly #store: OrderedStore;
   readonly #host: BodyHost;
@@ -101,7 +98,7 @@ export class StoreBody {
     this.reads = new PointReads(limits.pendingReads, defer, (image, key, record) => {
       this.layers.admit(image, key, record);
     });
-    this.recent = new RecentChanges(checkpoint.state.revision);
+    this.recent = new RecentChanges(checkpoint.state.revision, limits);
     this.history = new History(background, directory, checkpoint.history, limits, (error) => {
       this.#fail(error);
     });
@@ -135,7 +132,7 @@ export class StoreBody {
         done(new CoterieError('ERR_CLOSED', { message: 'the store is closed' }), undefined);
         return;
       }
-      this.#deletions.push({ revision, done });
+      this.#deletions.add(revision, done);
       this.#delete();
     }).then(() => undefined);
   }
@@ -165,12 +162,11 @@ export class StoreBody {
   }
 
   commit(change: RevisionEvents): void {
-    this.recent.push(change);
     const { active } = this.layers.overlay;
+    active.bytes += this.recent.push(change);
     for (const event of change.events) {
       this.#own(event);
       active.set(event.key, change.revision, event.after, event.before !== undefined);
-      active.bytes += eventCost(event);
       active.operations++;
       this.layers.cache.put(event.key, event.after);
     }
@@ -224,6 +220,7 @@ export class StoreBody {
     await this.checkpointNow();
     this.layers.cache.clear();
     this.recent.trim(this.#checkpoint.state.revision, 0);
+    this.recent.release();
   }
 
   /**
@@ -231,16 +228,11 @@ export class StoreBody {
    *
    * @throws CoterieError ERR_COMPACTED, ERR_CORRUPT, ERR_STORAGE
    */
-  changes(
-    from: number,
-    maxBytes: number,
-    done: (error: Error | undefined, changes: readonly RevisionEvents[], next: number) => void,
-  ): void {
+  changes(from: number, maxBytes: number, done: ChangesRead): void {
     if (from < this.compactRevision) {
       done(this.#compacted(from), [], from);
     } else if (from >= this.recent.firstRevision) {
-      const changes = this.recent.take(from, maxBytes);
-      done(undefined, changes, nextRevision(changes, from));
+      this.#take(from, maxBytes, done);
     } else {
       this.#readFiles(from, maxBytes).then(
         ({ changes, next }) => {
@@ -258,7 +250,7 @@ export class StoreBody {
     if (this.#closed) return;
     this.#closed = true;
     this.durable.abandon();
-    this.#endDeletions(new CoterieError('ERR_CLOSED', { message: 'the store is closed' }));
+    this.#deletions.end(new CoterieError('ERR_CLOSED', { message: 'the store is closed' }));
     this.views.endAll(new CoterieError('ERR_CLOSED', { message: 'the store is closed' }));
     await this.#running;
     await this.#closeFiles();
@@ -270,7 +262,7 @@ export class StoreBody {
     this.#closed = true;
     this.durable.abandon();
     // A snapshot takes the place of this state, and its files go with it.
-    this.#endDeletions(undefined);
+    this.#deletions.end(undefined);
     await this.#running;
     this.layers.image.release();
     await new Promise<void>((resolve) => {
@@ -289,6 +281,19 @@ export class StoreBody {
         this.#store.close(done);
       });
     }
+  }
+
+  #take(from: number, maxBytes: number, done: ChangesRead): void {
+    let changes: readonly RevisionEvents[];
+    try {
+      changes = this.recent.take(from, maxBytes);
+    } catch (error) {
+      // Memory that changed by itself.
+      this.#fail(error as Error);
+      done(error as Error, [], from);
+      return;
+    }
+    done(undefined, changes, nextRevision(changes, from));
   }
 
   async #readFiles(
@@ -367,21 +372,12 @@ export class StoreBody {
   /** Settles what waits for files to go, as far as the last checkpoint lets go of them; begins one for the others. */
   #delete(): void {
     if (this.#closed || this.#broken) return;
-    const { compactRevision } = this.#checkpoint.state;
-    const waiting = this.#deletions.filter(({ revision }) => revision > compactRevision);
-    const ready = this.#deletions.filter(({ revision }) => revision <= compactRevision);
-    this.#deletions = waiting;
-    for (const { done } of ready) {
+    for (const done of this.#deletions.take(this.#checkpoint.state.compactRevision)) {
       this.history.swept(() => {
         done(undefined, undefined);
       });
     }
-    const possible = waiting.some(({ revision }) => revision <= this.#compactRevision);
-    if (possible) this.checkpointSoon();
-  }
-
-  #endDeletions(error: Error | undefined): void {
-    for (const { done } of this.#deletions.splice(0)) done(error, undefined);
+    if (this.#deletions.waitsFor(this.#compactRevision)) this.checkpointSoon();
   }
 
   async #write(state: FrozenState, previous: number, frozen: ReturnType<Layers['freeze']>): Promise<void> {
@@ -435,7 +431,7 @@ export class StoreBody {
   #fail(error: Error): void {
     if (this.#closed || this.#broken) return;
     this.#broken = true;
-    this.#endDeletions(error);
+    this.#deletions.end(error);
     this.#host.failed(storageError('the store failed', error));
   }
 }

@@ -2,7 +2,7 @@ import type { AppendBatch, LoadedLog, SnapshotMeta } from '@coterie/raft';
 import { expect } from 'vitest';
 import { SimDisk } from '../../src/files/sim-disk.js';
 import { ChangeAssembler } from '../../src/store/history/change-assembler.js';
-import { encodeEvents } from '../../src/store/history/event-codec.js';
+import { ListedRun } from '../../src/store/history/change-run.js';
 import { blockHeadBytes } from '../../src/store/snapshot/snapshot-format.js';
 import { crc32c } from '../../src/files/crc32c.js';
 import { headerBytes, lengthAt, recordBytes, sealRecord, segmentName, viewOf } from '../../src/wal/format.js';
@@ -150,7 +150,7 @@ async function historySamples(): Promise<Uint8Array[]> {
     ]);
     if (change !== undefined) model.take(change);
   }
-  return [encodeEvents(model.log, { at: 0, sub: 0 }, Number.POSITIVE_INFINITY).bytes];
+  return [new ListedRun(model.log).frames({ at: 0, sub: 0 }, model.log.length, Number.POSITIVE_INFINITY).bytes];
 }
 
 /** Damage is refused; what comes before it, and revisions that are whole, may be taken. */

@@ -60,7 +60,7 @@ test('the oldest views end when what they hold back is too much, the younger go 
   const world = new World(4);
   const writer = new Writer(await world.open({ ...tinyLimits, viewBytes: 15_000 }));
   const views: { readonly view: StoreView; readonly keys: number }[] = [];
-  for (let at = 0; at < 100; at++) {
+  for (let at = 0; at < 130; at++) {
     writer.apply([[`key-${at}`, bytes('value')]]);
     views.push({ view: writer.store.view(), keys: at + 1 });
     writer.store.logDurable(writer.index);

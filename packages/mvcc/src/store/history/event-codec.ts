@@ -37,49 +37,32 @@ export interface EventFrame {
   readonly bytes: number;
 }
 
-/** Where an encoder stands: event `sub` of change `at`. */
-export interface EventPosition {
-  readonly at: number;
-  readonly sub: number;
+/** Bytes of the frame of an event. */
+export function frameBytes({ key, after, before }: KeyEvent): number {
+  const heads = (after === undefined ? 0 : recordHeadBytes) + (before === undefined ? 0 : recordHeadBytes);
+  return frameHeadBytes + key.length + heads + (after?.value.length ?? 0) + (before?.value.length ?? 0);
 }
 
-function sizeOf(event: KeyEvent): number {
-  const after = event.after === undefined ? 0 : recordHeadBytes + event.after.value.length;
-  const before = event.before === undefined ? 0 : recordHeadBytes + event.before.value.length;
-  return frameHeadBytes + event.key.length + after + before;
+/** What frames are written to. */
+export interface FrameTarget {
+  readonly bytes: Buffer;
+  /** Of the same bytes: to make one takes longer than to write a frame. */
+  readonly view: DataView;
 }
 
-/** Encodes events from a position on: about `maxBytes` of them, one at least. */
-export function encodeEvents(
-  changes: readonly RevisionEvents[],
-  from: EventPosition,
-  maxBytes: number,
-): { readonly bytes: Uint8Array; readonly next: EventPosition } {
-  const chosen: { readonly change: RevisionEvents; readonly sub: number }[] = [];
-  let { at, sub } = from;
-  let size = 0;
-  for (; at < changes.length && (chosen.length === 0 || size < maxBytes);) {
-    const change = changes[at] as RevisionEvents;
-    size += sizeOf(change.events[sub] as KeyEvent);
-    chosen.push({ change, sub });
-    if (++sub === change.events.length) {
-      at++;
-      sub = 0;
-    }
-  }
-  const bytes = Buffer.allocUnsafe(size);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, size);
-  let offset = 0;
-  for (const { change, sub: position } of chosen) offset = writeEvent(bytes, view, offset, change, position);
-  return { bytes, next: { at, sub } };
+export function frameTarget(bytes: Buffer): FrameTarget {
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
 }
 
-function writeEvent(bytes: Buffer, view: DataView, start: number, change: RevisionEvents, sub: number): number {
+/**
+ * Writes event `sub` of a change.
+ *
+ * @returns where the frame ends
+ */
+export function writeFrame({ bytes, view }: FrameTarget, start: number, change: RevisionEvents, sub: number): number {
   const event = change.events[sub] as KeyEvent;
   const { key, after, before } = event;
   const last = sub === change.events.length - 1;
-  const size = sizeOf(event);
-  view.setUint32(start, size, true);
   const flags =
     (after === undefined ? 0 : hasAfter) |
     (before === undefined ? 0 : hasBefore) |
@@ -92,19 +75,25 @@ function writeEvent(bytes: Buffer, view: DataView, start: number, change: Revisi
   view.setUint32(start + 28, after?.value.length ?? 0, true);
   view.setUint32(start + 32, before?.value.length ?? 0, true);
   let at = start + frameHeadBytes;
-  for (const record of [after, before]) {
-    if (record === undefined) continue;
-    writeRecordHead(view, at, record);
-    at += recordHeadBytes;
-  }
+  if (after !== undefined) at = writeHead(view, at, after);
+  if (before !== undefined) at = writeHead(view, at, before);
   at += bytes.write(key, at, 'latin1');
-  view.setUint32(start + 4, headChecksum(bytes, start, at), true);
-  for (const record of [after, before]) {
-    if (record === undefined) continue;
-    bytes.set(record.value, at);
-    at += record.value.length;
-  }
-  return start + size;
+  const valuesAt = at;
+  if (after !== undefined) at = writeValue(bytes, at, after);
+  if (before !== undefined) at = writeValue(bytes, at, before);
+  view.setUint32(start, at - start, true);
+  view.setUint32(start + 4, headChecksum(bytes, start, valuesAt), true);
+  return at;
+}
+
+function writeHead(view: DataView, at: number, record: KeyRecord): number {
+  writeRecordHead(view, at, record);
+  return at + recordHeadBytes;
+}
+
+function writeValue(bytes: Buffer, at: number, { value }: KeyRecord): number {
+  bytes.set(value, at);
+  return at + value.length;
 }
 
 /**

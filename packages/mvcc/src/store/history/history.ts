@@ -6,6 +6,7 @@ import { completion } from '../completion.js';
 import type { StoreLimits } from '../store-limits.js';
 import type { RevisionEvents } from '../types.js';
 import { ChangeAssembler } from './change-assembler.js';
+import type { RunPart } from './change-run.js';
 import { corruptHistory } from './event-codec.js';
 import { segmentName, segmentOrdinal, type HistoryManifest, type HistorySegment } from './manifest.js';
 import { SegmentWriter } from './segment-writer.js';
@@ -71,11 +72,7 @@ export class History {
    * @throws CoterieError ERR_STORAGE; ERR_NO_SPACE when the disk is full: then nothing of it is left, and it may be
    *   tried again
    */
-  async append(
-    changes: readonly (readonly RevisionEvents[])[],
-    keepFrom: number,
-    haste?: () => number,
-  ): Promise<HistoryManifest> {
+  async append(changes: readonly RunPart[], keepFrom: number, haste?: () => number): Promise<HistoryManifest> {
     try {
       this.#written = await this.#writer.append(changes, keepFrom, haste);
       return this.#written;

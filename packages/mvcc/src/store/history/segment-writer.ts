@@ -2,9 +2,7 @@ import type { BackgroundFiles } from '../../files/background-files.js';
 import type { FileHandle } from '../../files/file-system.js';
 import { storageError } from '../../files/storage-error.js';
 import { completion } from '../completion.js';
-import { changesBefore } from '../recent-changes.js';
-import type { RevisionEvents } from '../types.js';
-import { encodeEvents, type EventPosition } from './event-codec.js';
+import { changesBefore, type EventPosition, type RunPart } from './change-run.js';
 import { segmentName, type HistoryManifest, type HistorySegment } from './manifest.js';
 
 /** The file that is appended to, and what of it was written: not all of it is named by a checkpoint yet. */
@@ -25,6 +23,11 @@ export class SegmentWriter {
   readonly #segmentBytes: number;
   readonly #sliceBytes: number;
   #open: OpenSegment | undefined;
+  /** For the open one, and not yet written. */
+  #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
+  /** The last one of which something is gathered. */
+  #gatheredRevision = 0;
   #nextOrdinal: number;
   #steps = 0;
   /** Without the open one. */
@@ -54,15 +57,11 @@ export class SegmentWriter {
    *
    * One call at a time.
    *
-   * @param haste how many runs go into one write; default one
+   * @param haste how many slices go into one write; default one
    *
    * @throws CoterieError ERR_STORAGE; nothing more may be appended after it before `rollBack`
    */
-  async append(
-    runs: readonly (readonly RevisionEvents[])[],
-    keepFrom: number,
-    haste: () => number = () => 1,
-  ): Promise<HistoryManifest> {
+  async append(runs: readonly RunPart[], keepFrom: number, haste: () => number = () => 1): Promise<HistoryManifest> {
     try {
       await this.#write(runs, keepFrom, haste);
       // The newest revision is never compacted, so the open file stays.
@@ -103,6 +102,7 @@ export class SegmentWriter {
   async close(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
+    this.#forget();
     if (open === undefined) return;
     try {
       await completion<undefined>((done) => {
@@ -113,16 +113,14 @@ export class SegmentWriter {
     }
   }
 
-  async #write(runs: readonly (readonly RevisionEvents[])[], keepFrom: number, haste: () => number): Promise<void> {
+  async #write(runs: readonly RunPart[], keepFrom: number, haste: () => number): Promise<void> {
     const before = this.#nextOrdinal;
     let some = false;
-    for (let at = 0; at < runs.length;) {
-      const slices = haste();
-      // Slices, not filters: changes that no cache holds any more are not looked at one by one.
-      const changes = runs.slice(at, at + slices).flatMap((run) => run.slice(changesBefore(run, keepFrom)));
-      some ||= changes.length > 0;
-      await this.#writeRun(changes, slices * this.#sliceBytes);
-      at += slices;
+    for (const { run, from, to } of runs) {
+      const kept = Math.max(from, changesBefore(run, keepFrom));
+      if (kept >= to) continue;
+      some = true;
+      await this.#writeRun({ run, from: kept, to }, haste);
     }
     if (some) await this.#sync();
     if (this.#nextOrdinal > before) {
@@ -132,19 +130,20 @@ export class SegmentWriter {
     }
   }
 
-  async #writeRun(changes: readonly RevisionEvents[], sliceBytes: number): Promise<void> {
-    let position: EventPosition = { at: 0, sub: 0 };
-    while (position.at < changes.length) {
+  async #writeRun({ run, from, to }: RunPart, haste: () => number): Promise<void> {
+    let position: EventPosition = { at: from, sub: 0 };
+    while (position.at < to) {
       const between = position.sub === 0;
-      if (between && this.#open !== undefined && this.#open.segment.bytes >= this.#segmentBytes) await this.#finish();
-      if (this.#open === undefined) {
-        await this.#create((changes[position.at] as RevisionEvents).revision);
-      }
+      if (between && this.#segmentRoom <= 0) await this.#finish();
+      if (this.#open === undefined) await this.#create(run.revisionAt(position.at));
       // Cut where the file is full, but only between two revisions: a revision never spans two files.
-      const { segment } = this.#open as unknown as OpenSegment;
-      const room = Math.max(1, Math.min(sliceBytes, this.#segmentBytes - segment.bytes));
-      const { bytes, next } = encodeEvents(changes, position, room);
-      await this.#put(bytes, (changes[next.sub === 0 ? next.at - 1 : next.at] as RevisionEvents).revision);
+      const room = Math.max(1, Math.min(this.#sliceBytes, this.#segmentRoom));
+      const { bytes, next } = run.frames(position, to, room);
+      this.#gathered.push(bytes);
+      this.#gatheredBytes += bytes.length;
+      this.#gatheredRevision = run.revisionAt(next.sub === 0 ? next.at - 1 : next.at);
+      // A run has a little less than a slice, and is not to wait for the next one.
+      if (this.#gatheredBytes > (haste() - 1 / 2) * this.#sliceBytes) await this.#flush();
       position = next;
     }
   }
@@ -157,16 +156,32 @@ export class SegmentWriter {
     this.#open = { file, segment: { ordinal, firstRevision, lastRevision: firstRevision, bytes: 0 } };
   }
 
-  async #put(bytes: Uint8Array, lastRevision: number): Promise<void> {
+  /** What is left of the open file until it is full. */
+  get #segmentRoom(): number {
+    return this.#segmentBytes - (this.#open?.segment.bytes ?? 0) - this.#gatheredBytes;
+  }
+
+  async #flush(): Promise<void> {
     const { file, segment } = this.#open as OpenSegment;
+    const gathered = this.#gathered;
+    if (gathered.length === 0) return;
+    const bytes = gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered, this.#gatheredBytes);
+    this.#forget();
     await completion<undefined>((done) => {
       this.#files.write(file, bytes, segment.bytes, done);
     });
     this.#steps++;
+    const lastRevision = this.#gatheredRevision;
     this.#open = { file, segment: { ...segment, lastRevision, bytes: segment.bytes + bytes.length } };
   }
 
+  #forget(): void {
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+  }
+
   async #sync(): Promise<void> {
+    await this.#flush();
     const { file } = this.#open as OpenSegment;
     await completion<undefined>((done) => {
       this.#files.datasync(file, done);

@@ -6,7 +6,7 @@ import { encodeCheckpoint } from '../checkpoint-record.js';
 import { completion } from '../completion.js';
 import { ContentSum } from '../content-sum.js';
 import type { DiskImage } from '../disk-image.js';
-import { encodeEvents } from '../history/event-codec.js';
+import { ListedRun } from '../history/change-run.js';
 import type { History } from '../history/history.js';
 import { emptyManifest, type HistoryManifest } from '../history/manifest.js';
 import type { KeyedRecord, StoreState } from '../types.js';
@@ -86,8 +86,9 @@ async function exportEvents(
     const changes = await history.read(from, sliceBytes, manifest);
     const last = changes.at(-1);
     if (last === undefined) break;
-    for (let position = { at: 0, sub: 0 }; position.at < changes.length; count++) {
-      const { bytes, next } = encodeEvents(changes, position, 1);
+    const run = new ListedRun(changes);
+    for (let position = { at: 0, sub: 0 }; position.at < run.length; count++) {
+      const { bytes, next } = run.frames(position, run.length, 1);
       await writer.put(blockKinds.events, bytes);
       position = next;
     }

@@ -4,6 +4,7 @@ import type { BackgroundFiles } from '../../files/background-files.js';
 import { decodeCheckpoint, encodeCheckpoint, type CheckpointRecord } from '../checkpoint-record.js';
 import { nextTurn, type Defer } from '../completion.js';
 import { ChangeAssembler } from '../history/change-assembler.js';
+import { ListedRun } from '../history/change-run.js';
 import { emptyManifest, type HistoryManifest } from '../history/manifest.js';
 import { SegmentWriter } from '../history/segment-writer.js';
 import type { OrderedStore } from '../ordered-store.js';
@@ -194,7 +195,9 @@ export class SnapshotImport implements SnapshotSink {
     if (used !== content.length) throw corruptSnapshot('a block ends inside an event');
     const changes = this.#assembler.changes.splice(0);
     for (const change of changes) this.#contents.takeChange(change);
-    if (changes.length > 0) this.#history = await this.#writer.append([changes], 0);
+    if (changes.length === 0) return;
+    const run = new ListedRun(changes);
+    this.#history = await this.#writer.append([{ run, from: 0, to: run.length }], 0);
   }
 
   async #guard(step: () => Promise<void>): Promise<void> {
