@@ -6,6 +6,17 @@ import type { LoadOptions } from './worker-messages.js';
 /** One put of the system that is measured. */
 export type Put = (key: string, value: string) => Promise<unknown>;
 
+/** Puts that go on until they are stopped, and what is counted of them. */
+export interface Load {
+  /** In microseconds. */
+  readonly histogram: RecordableHistogram;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly puts: number;
+  /** Forgets what was counted. */
+  reset(): void;
+  stop(): Promise<void>;
+}
+
 /** So many different values, and random ones, so that nothing compresses them away. */
 export const differentValues = 1024;
 /** An open loop begins what has become due so often. */
@@ -27,8 +38,7 @@ export const keyName = (n: number): string => `bench/${n}`;
  * The open one counts the time of a put from when it was due, not from when it was begun: a pause then shows in all the
  * puts that would have been made meanwhile (no coordinated omission).
  */
-export class PutLoad {
-  /** In microseconds. */
+export class PutLoad implements Load {
   readonly histogram: RecordableHistogram = createHistogram();
   errors: Record<string, number> = {};
   puts = 0;
@@ -50,7 +60,6 @@ export class PutLoad {
         : this.#arrivals(perSecond);
   }
 
-  /** Forgets what was counted. */
   reset(): void {
     this.histogram.reset();
     this.errors = {};

@@ -3,9 +3,10 @@ import { pbkdf2 } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 import type { Budget } from '../budget/budget.js';
-import { PutLoad, type Put } from './put-load.js';
+import type { Load } from './put-load.js';
 import type {
   FillOptions,
+  LoadOptions,
   Mark,
   Progress,
   SystemCounts,
@@ -16,7 +17,8 @@ import type {
 
 /** What a measured process is able to do. */
 export interface Served {
-  readonly put: Put;
+  /** Begins puts. */
+  load(options: LoadOptions): Load;
   fill(options: FillOptions): Promise<void>;
   status(): WorkerStatus | Promise<WorkerStatus>;
   counts(): SystemCounts | Promise<SystemCounts>;
@@ -48,7 +50,7 @@ export function serveWorker(served: Served): void {
 class ServedWorker {
   readonly #served: Served;
   readonly #loop = monitorEventLoopDelay({ resolution: loopResolutionMs });
-  #load: PutLoad | undefined;
+  #load: Load | undefined;
   #burning: { stop: boolean; readonly done: Promise<unknown> } | undefined;
   #last = { at: performance.now(), cpu: process.cpuUsage(), counts: {} as SystemCounts };
 
@@ -69,7 +71,7 @@ class ServedWorker {
       case 'mark':
         return this.#mark();
       case 'load':
-        this.#load = new PutLoad(this.#served.put, request.load);
+        this.#load = this.#served.load(request.load);
         return null;
       case 'unload':
         await this.#load?.stop();

@@ -2,7 +2,7 @@
 import { op, openPeer } from 'coterie';
 import { Budget } from '../budget/budget.js';
 import { ThreadTimes } from '../budget/thread-times.js';
-import { keyName, randomValues } from '../load/put-load.js';
+import { keyName, PutLoad, randomValues } from '../load/put-load.js';
 import { serveWorker } from '../load/serve-worker.js';
 
 /** What a member process is started with. */
@@ -21,7 +21,7 @@ const putsPerTxn = 100;
 const openTxns = 8;
 
 serveWorker({
-  put: (key, value) => peer.put(key, value),
+  load: (options) => new PutLoad((key, value) => peer.put(key, value), options),
   async fill({ keys, valueBytes }) {
     const values = randomValues(valueBytes);
     let next = 0;

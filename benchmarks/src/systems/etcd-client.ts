@@ -2,6 +2,7 @@
 import { noop } from 'cockatiel';
 import { Etcd3 } from 'etcd3';
 import { keyName, randomValues } from '../load/put-load.js';
+import { PutLoad } from '../load/put-load.js';
 import { serveWorker } from '../load/serve-worker.js';
 
 /** What a process of clients is started with. */
@@ -16,7 +17,7 @@ const client = new Etcd3({ hosts: url, faultHandling: { host: () => noop, global
 const openPuts = 64;
 
 serveWorker({
-  put: async (key, value) => client.put(key).value(value),
+  load: (options) => new PutLoad(async (key, value) => client.put(key).value(value), options),
   async fill({ keys, valueBytes }) {
     const values = randomValues(valueBytes);
     let next = 0;

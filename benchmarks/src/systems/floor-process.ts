@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { Packr } from 'msgpackr';
 import { WebSocket, WebSocketServer } from 'ws';
-import { differentValues } from '../load/put-load.js';
+import { BareLoad } from '../load/bare-load.js';
 import { serveWorker } from '../load/serve-worker.js';
 
 /** A follower listens; a leader has followers. */
@@ -74,29 +74,10 @@ async function follow(file: SyncedFile, port: number): Promise<void> {
   await once(server, 'listening');
 }
 
-/** The command of each value, encoded once: a client of the floor does nothing that a put does not need. */
-class Commands {
-  readonly #of = new Map<string, Buffer>();
-
-  with(value: string): Buffer {
-    return this.#of.get(value) ?? this.#encode(value);
-  }
-
-  #encode(value: string): Buffer {
-    // A load has no more different ones: these are of the load before.
-    if (this.#of.size === differentValues) this.#of.clear();
-    const bytes = Buffer.alloc(commandBytes + value.length);
-    bytes.write(value, commandBytes, 'latin1');
-    this.#of.set(value, bytes);
-    return bytes;
-  }
-}
-
 /** Puts of one turn go out as one frame; a put is done when two of three have synced it. */
-async function lead(file: SyncedFile, ports: readonly number[]): Promise<(value: string) => Promise<void>> {
+async function lead(file: SyncedFile, ports: readonly number[]): Promise<(command: Buffer) => Promise<void>> {
   const sockets = ports.map((port) => new WebSocket(`ws://127.0.0.1:${port}`, { perMessageDeflate: false }));
   const open = new Map<number, { synced: number; readonly done: readonly (() => void)[] }>();
-  const commands = new Commands();
   let sequence = 0;
   let gathered: { readonly bytes: Buffer; readonly done: () => void }[] = [];
   const synced = (of: number): void => {
@@ -120,10 +101,10 @@ async function lead(file: SyncedFile, ports: readonly number[]): Promise<(value:
     for (const socket of sockets) socket.send(frame);
     file.append(Buffer.concat(entries), () => synced(own));
   };
-  return (value) =>
+  return (bytes) =>
     new Promise((done) => {
       if (gathered.length === 0) setImmediate(flush);
-      gathered.push({ bytes: commands.with(value), done });
+      gathered.push({ bytes, done });
     });
 }
 
@@ -133,7 +114,11 @@ if (listen !== undefined) await follow(file, listen);
 const put = listen === undefined ? await lead(file, followers) : undefined;
 
 serveWorker({
-  put: (_key, value) => (put === undefined ? Promise.reject(new Error('a follower takes no puts')) : put(value)),
+  load: ({ clients, valueBytes }) => {
+    if (put === undefined) throw new Error('a follower takes no puts');
+    const command = Buffer.alloc(commandBytes + valueBytes, 1);
+    return new BareLoad(() => put(command), clients);
+  },
   fill: () => Promise.resolve(),
   status: () => ({ ready: true, term: 0 }),
   counts: () => ({ walSyncs: file.syncs }),
