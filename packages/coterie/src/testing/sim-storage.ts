@@ -235,7 +235,7 @@ export function simStorage(machine: SimMachine, process: Process): { readonly st
       newRunner,
       defer: (fn) => turns.defer(fn),
       segmentBytes: limits.segmentBytes,
-      storeLimits: { ...limits, sliceRecords: 16, sliceBytes: 4096, recentBytes: 4096 },
+      storeLimits: { ...limits, sliceRecords: 16, sliceBytes: 4096, recentBytes: 4096, cacheBytes: 6144 },
     },
     machine,
     process,

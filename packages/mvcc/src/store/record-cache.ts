@@ -54,11 +54,17 @@ export class RecordCache {
   /** Oldest first, never empty; the last one is being filled. */
   #generations: Generation[] = [newGeneration(0)];
   #bytes = 0;
+  #live = 0;
   /** For values that stay longer than those beside which they were written. */
   #slabs = new ValueSlabs();
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
+  }
+
+  /** How many keys it knows that are there. */
+  get live(): number {
+    return this.#live;
   }
 
   /** @returns undefined when nothing is known */
@@ -77,10 +83,12 @@ export class RecordCache {
       const added: Entry = { record, generation: none };
       this.#entries.set(key, added);
       this.#bytes += bytesOf(key, record);
+      this.#live += liveKeys(record);
       this.#join(key, added);
       return;
     }
     this.#bytes += valueBytes(record) - valueBytes(entry.record);
+    this.#live += liveKeys(record) - liveKeys(entry.record);
     entry.record = record;
     const old = this.#youngest.number - entry.generation >= renewedAtAge;
     // What grows in its place takes that of others, who are older then.
@@ -91,6 +99,7 @@ export class RecordCache {
     this.#entries = new SplitMap();
     this.#generations = [newGeneration(0)];
     this.#bytes = 0;
+    this.#live = 0;
   }
 
   get #youngest(): Generation {
@@ -131,6 +140,7 @@ export class RecordCache {
       if (full || next === undefined) {
         this.#entries.delete(key);
         this.#bytes -= bytesOf(key, entry.record);
+        this.#live -= liveKeys(entry.record);
       } else {
         entry.generation = next.number;
         next.keys.push(key);
@@ -149,6 +159,8 @@ const newGeneration = (number: number): Generation => ({ number, keys: [], taken
 function bytesOf(key: BinaryKey, record: KeyRecord | undefined): number {
   return entryBytes + key.length + valueBytes(record);
 }
+
+const liveKeys = (record: KeyRecord | undefined): number => (record === undefined ? 0 : 1);
 
 function valueBytes(record: KeyRecord | undefined): number {
   return record === undefined ? 0 : record.value.length;

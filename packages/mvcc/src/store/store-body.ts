@@ -91,7 +91,7 @@ export class StoreBody {
     this.#defer = defer;
     this.#checkpoint = checkpoint;
     this.#compactRevision = checkpoint.state.compactRevision;
-    this.layers = new Layers(this.#newImage(), new RecordCache(limits.cacheBytes));
+    this.layers = new Layers(this.#newImage(), new RecordCache(limits.cacheBytes), checkpoint.state.keys);
     this.prefetch = new Prefetch(this.layers, limits, (error) => {
       this.#fail(error);
     });
@@ -162,13 +162,10 @@ export class StoreBody {
   }
 
   commit(change: RevisionEvents): void {
-    const { active } = this.layers.overlay;
-    active.bytes += this.recent.push(change);
+    this.layers.overlay.active.bytes += this.recent.push(change);
     for (const event of change.events) {
       this.#own(event);
-      active.set(event.key, change.revision, event.after, event.before !== undefined);
-      active.operations++;
-      this.layers.cache.put(event.key, event.after);
+      this.layers.put(event, change.revision);
     }
   }
 

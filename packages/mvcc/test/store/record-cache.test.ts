@@ -146,3 +146,22 @@ test('against a plain map: an entry is the newest version of its key, or is gone
   cache.clear();
   for (const key of newest.keys()) expect(cache.get(key)).toBeUndefined();
 });
+
+test('counts the keys that it knows to be there', () => {
+  const random = new SeededRandom(5);
+  const cache = new RecordCache(6_000);
+  for (let step = 0; step < 3_000; step++) {
+    const at = random.nextInt(60);
+    if (random.nextInt(3) === 0) cache.get(`key-${at}`);
+    else cache.put(`key-${at}`, random.nextInt(4) === 0 ? undefined : record(at, new Uint8Array(random.nextInt(300))));
+    if (step % 50 > 0) continue;
+    const { live } = cache;
+    const known = Array.from({ length: 60 }, (_, key) => cache.get(`key-${key}`)?.record);
+    // What is asked for may drive others out.
+    expect(live).toBeGreaterThanOrEqual(known.filter((one) => one !== undefined).length);
+    expect(cache.live).toBeLessThanOrEqual(live);
+    expect(live).toBeLessThan(60);
+  }
+  cache.clear();
+  expect(cache.live).toBe(0);
+});
