@@ -1,8 +1,7 @@
 // Clients of one member of etcd, in a process of their own.
 import { noop } from 'cockatiel';
 import { Etcd3 } from 'etcd3';
-import { keyName, randomValues } from '../load/put-load.js';
-import { PutLoad } from '../load/put-load.js';
+import { keyName, PutLoad, randomValues } from '../load/put-load.js';
 import { serveWorker } from '../load/serve-worker.js';
 
 /** What a process of clients is started with. */

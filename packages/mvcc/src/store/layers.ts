@@ -21,8 +21,9 @@ export class Layers {
   /**
    * What memory knows of a key.
    *
-   * What the cache knows to be there is there. So when it knows as many keys as there are, all others are not: a store
-   * that fits into memory creates keys without asking the disk for each.
+   * What the cache knows to be there is there. So when it knows as many keys as there are, all others are not: a new
+   * store that fits into memory creates keys without asking the disk for each, an old one once it has seen all that it
+   * has.
    */
   peek(key: BinaryKey): KeyRecord | undefined | 'on-disk' {
     const cached = this.cache.get(key);

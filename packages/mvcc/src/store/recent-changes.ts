@@ -10,12 +10,15 @@ const copiedBytes = 64 * 1024;
 /** Runs in `recentBytes`: how finely it is kept to. */
 const recentRuns = 8;
 
-/** What an event costs beside its frame: what memtable and cache have of it. */
+/** What an event costs beside its frame and the value behind it: records, array view, slots in memtable and cache. */
 const eventBytes = 250;
 
-/** The memory that a change takes until the next checkpoint, estimated. */
-export function changeCost(change: RevisionEvents, frameBytes = changeFrameBytes(change)): number {
-  return frameBytes + change.events.length * eventBytes;
+/** The memory that a change takes until the next checkpoint, estimated: memtable and cache have its values too. */
+export function changeCost({ events }: RevisionEvents, frameBytes: number): number {
+  let bytes = frameBytes + events.length * eventBytes;
+  // What is kept as it is has them in common with memtable and cache.
+  if (frameBytes <= copiedBytes) for (const { after } of events) bytes += after?.value.length ?? 0;
+  return bytes;
 }
 
 /**
@@ -113,6 +116,7 @@ export class RecentChanges {
     for (const space of spacesOf(this.#runs)) unused.delete(space);
     if (this.#space !== undefined) unused.delete(this.#space);
     for (const space of unused) this.#spaces.giveBack(space);
+    if (this.#runs.length === 0 && this.#space !== undefined) this.#space.used = 0;
   }
 
   /** Lets go of memory that it would use again. */

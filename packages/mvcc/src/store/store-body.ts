@@ -283,14 +283,22 @@ export class StoreBody {
   #take(from: number, maxBytes: number, done: ChangesRead): void {
     let changes: readonly RevisionEvents[];
     try {
-      changes = this.recent.take(from, maxBytes);
+      changes = this.#recent(from, maxBytes);
     } catch (error) {
-      // Memory that changed by itself.
-      this.#fail(error as Error);
       done(error as Error, [], from);
       return;
     }
     done(undefined, changes, nextRevision(changes, from));
+  }
+
+  #recent(from: number, maxBytes: number): readonly RevisionEvents[] {
+    try {
+      return this.recent.take(from, maxBytes);
+    } catch (error) {
+      // Memory that changed by itself.
+      this.#fail(error as Error);
+      throw error;
+    }
   }
 
   async #readFiles(
@@ -306,7 +314,7 @@ export class StoreBody {
       // No file holds a revision from there on, so memory did when we looked; it still does unless a checkpoint has
       // moved it on since.
       if (this.recent.firstRevision !== firstRevision) continue;
-      const newest = this.recent.take(firstRevision, maxBytes);
+      const newest = this.#recent(firstRevision, maxBytes);
       // A revision that nobody made (a new store stands at one) is passed over, or a watch that begins there would ask
       // for it for ever.
       return { changes: newest, next: nextRevision(newest, firstRevision) };

@@ -9,7 +9,7 @@ const place = '/data/store-1';
 const before = 12;
 const during = 14;
 /** Each checkpoint takes several batches of these, or one only. */
-const inSteps: Partial<StoreLimits> = { ...tinyLimits, checkpointBatchBytes: 400 };
+const inSteps: Partial<StoreLimits> = { ...tinyLimits, checkpointBytes: 8_000, checkpointBatchBytes: 400 };
 const atOnce: Partial<StoreLimits> = { ...tinyLimits, checkpointBatchBytes: 1_000_000 };
 
 function entry(at: number): [string, Uint8Array | undefined][] {

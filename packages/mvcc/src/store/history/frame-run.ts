@@ -54,7 +54,7 @@ export class FrameRun implements ChangeRun {
     return { bytes, next: { at: to, sub: 0 } };
   }
 
-  /** From a copy: the space is written again, and whoever keeps one event is not to keep all of it. */
+  /** From a copy of just these: the space is written again, and whoever keeps an event is not to keep all of it. */
   read(from: number, maxBytes: number): ReadChanges {
     const { bytes } = this.frames({ at: from, sub: 0 }, this.length, maxBytes);
     const assembler = new ChangeAssembler(0);
